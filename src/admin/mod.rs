@@ -1,0 +1,1 @@
+//! Layer 7: health and metrics over HTTP.

@@ -1,0 +1,1 @@
+//! Layer 1: the SQL catalog; a file per table family.

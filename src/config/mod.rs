@@ -1,0 +1,1 @@
+//! Layer 8: files, environment and flags into each room's options.

@@ -1,0 +1,1 @@
+//! Layer 5: groups, each a pure state machine with a store.

@@ -1,0 +1,1 @@
+//! Layer 2: the local log of one partition, synchronous.

@@ -1,0 +1,32 @@
+//! Every bound in the system that is not a setting, in one place, each with its reason.
+
+/// Longest legal topic name. Kafka's `Topic.MAX_NAME_LENGTH`: with a partition suffix it still fits a file name.
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+
+/// Bytes of a v2 record batch header, before the first record.
+pub const BATCH_HEADER_BYTES: usize = 61;
+
+/// What a compressed batch may unfold to. A batch is at most `message.max.bytes` on the wire; a bomb of
+/// one megabyte must not become a gigabyte of memory.
+pub const BATCH_DECOMPRESSED_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Kafka's smallest `segment.bytes` (KIP-1030).
+pub const SEGMENT_BYTES_MIN: u32 = 1024 * 1024;
+
+/// Partitions that one request may create in total; Kafka's `controller` limit of records per request.
+pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
+
+/// Decoded record bytes at which a Parquet row group is cut: one cold read is one ranged GET of a few MiB.
+pub const ROW_GROUP_DECODED_BYTES: usize = 8 * 1024 * 1024;
+
+/// The largest batch that is rebuilt from the remote tier, unless one record alone is larger.
+pub const REBUILT_BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Batches whose sequence numbers are remembered for each producer: a client has at most five in flight.
+pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
+
+/// Milliseconds that still fit an `i64` of microseconds, either side of 1970.
+pub const TIMESTAMP_MS_MAX: i64 = i64::MAX / 1000;
+
+const _: () = assert!(TIMESTAMP_MS_MAX.checked_mul(1000).is_some());
+const _: () = assert!(REBUILT_BATCH_BYTES_MAX <= ROW_GROUP_DECODED_BYTES);

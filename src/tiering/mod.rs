@@ -1,0 +1,1 @@
+//! Layer 3: the log across tiers: router, manifest, Parquet, uploader, reader, cache, deleter.
