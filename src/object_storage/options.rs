@@ -1,0 +1,141 @@
+//! The room's settings. The edge fills them in; the defaults are good for a bucket in the same region.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::faulty::FaultPlan;
+
+/// All of them.
+#[derive(Clone, Debug, Default)]
+pub struct BucketOptions {
+    /// For `s3://`.
+    pub s3: S3Options,
+    /// How long and how often to try.
+    pub retry: RetryOptions,
+    /// How many requests at once.
+    pub budget: BudgetOptions,
+    /// How an object is cut into parts.
+    pub upload: UploadOptions,
+    /// For jitter and for the names of self-test objects; random in production.
+    pub seed: u64,
+    /// Faults to meet, in tests.
+    pub faults: Option<Arc<FaultPlan>>,
+}
+
+/// Settings of `s3://`; what is `None` comes from the environment and profile, as for every AWS tool.
+#[derive(Clone, Debug, Default)]
+pub struct S3Options {
+    /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`.
+    pub endpoint: Option<String>,
+    /// `AWS_REGION`, `AWS_DEFAULT_REGION`.
+    pub region: Option<String>,
+    /// Keys given by hand instead of the chain.
+    pub credentials: Option<S3Keys>,
+    /// The bucket's name in the path instead of the host; by default where an endpoint is set.
+    pub path_style: Option<bool>,
+    /// Encryption by the store.
+    pub encryption: Option<S3Encryption>,
+    /// The storage class of data objects; control files always take the bucket's own.
+    pub storage_class: Option<String>,
+    /// Whether parts go without a SHA-256 of their own, for a store that refuses them.
+    pub without_checksums: bool,
+}
+
+/// A pair of keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct S3Keys {
+    /// The public half.
+    pub access_key_id: String,
+    /// The secret half.
+    pub secret_access_key: String,
+    /// Of temporary keys.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for S3Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Keys").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+/// Encryption at rest, by the store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum S3Encryption {
+    /// SSE-S3.
+    S3,
+    /// SSE-KMS, with a key's id or the bucket's default one.
+    Kms {
+        /// The key.
+        key_id: Option<String>,
+    },
+}
+
+/// Deadlines and pauses.
+#[derive(Clone, Debug)]
+pub struct RetryOptions {
+    /// For a read of data, all tries together.
+    pub read_deadline: Duration,
+    /// For a part, or for finishing an upload.
+    pub upload_deadline: Duration,
+    /// For everything small.
+    pub control_deadline: Duration,
+    /// The bound of the first pause.
+    pub pause_first: Duration,
+    /// The bound of all pauses.
+    pub pause_max: Duration,
+}
+
+impl Default for RetryOptions {
+    fn default() -> Self {
+        Self {
+            read_deadline: Duration::from_secs(60),
+            upload_deadline: Duration::from_secs(300),
+            control_deadline: Duration::from_secs(60),
+            pause_first: Duration::from_millis(100),
+            pause_max: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Requests at once, and how long each may hold its place.
+#[derive(Clone, Debug)]
+pub struct BudgetOptions {
+    /// Ranged reads.
+    pub reads_max: usize,
+    /// Parts.
+    pub uploads_max: usize,
+    /// Everything small.
+    pub control_max: usize,
+    /// The fixed share of one try; what it moves is allowed for on top.
+    pub attempt: Duration,
+    /// The same for finishing an upload.
+    pub finish_attempt: Duration,
+}
+
+impl Default for BudgetOptions {
+    fn default() -> Self {
+        Self {
+            reads_max: 64,
+            uploads_max: 16,
+            control_max: 32,
+            attempt: Duration::from_secs(10),
+            finish_attempt: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Parts of an upload.
+#[derive(Clone, Debug)]
+pub struct UploadOptions {
+    /// The size of every part but the last. S3 takes 5 MiB and more, and 10,000 of them.
+    pub part_bytes: usize,
+    /// Parts under way at once, for one upload: its memory is bounded by one more than this.
+    pub parts_in_flight: usize,
+}
+
+impl Default for UploadOptions {
+    fn default() -> Self {
+        Self { part_bytes: 8 * 1024 * 1024, parts_in_flight: 4 }
+    }
+}

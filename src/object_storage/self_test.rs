@@ -1,0 +1,245 @@
+//! Whether a bucket can do what is needed, asked at start and not in the middle of an upload.
+//!
+//! Each step is one capability; the first that is missing ends the test with an error that names it and the
+//! remedy. Everything is written below one key prefix of its own, and removed.
+//!
+//! # Consistency
+//! Runs beside other users of the bucket: its keys are its own.
+//!
+//! # Crash safety
+//! What a crash leaves lies below `_tidelog/self-test/` and means nothing to anybody.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use ulid::Ulid;
+
+use super::bucket::Bucket;
+use super::error::{BucketError, ControlError, ErrorKind};
+use super::key;
+use super::store::{Expect, UnfinishedUploads, Version};
+
+/// How long the first step may take: it tells whether anybody is there at all.
+const FIRST_ANSWER: Duration = Duration::from_secs(20);
+
+/// What was found out.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SelfTestReport {
+    /// What works but should be looked at.
+    pub warnings: Vec<String>,
+}
+
+/// The bucket cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the bucket {bucket} cannot be used: {lacks}; {remedy}")]
+pub struct SelfTestError {
+    /// Which.
+    pub bucket: String,
+    /// What it lacks, with the store's own words where it had any.
+    pub lacks: String,
+    /// What to do about it.
+    pub remedy: &'static str,
+    /// The store's error, where there was one.
+    pub source: Option<BucketError>,
+}
+
+/// A step that failed, before the bucket's name is put to it.
+struct Failed {
+    lacks: String,
+    remedy: &'static str,
+    source: Option<BucketError>,
+}
+
+fn lacks(what: &str, remedy: &'static str) -> Failed {
+    Failed { lacks: what.to_owned(), remedy, source: None }
+}
+
+/// The remedy that an error's kind suggests; `otherwise` where it suggests none.
+fn failed(step: &str, error: BucketError, otherwise: &'static str) -> Failed {
+    let remedy = match error.kind() {
+        ErrorKind::NoBucket => "create it, or correct its name in the URL",
+        ErrorKind::Denied => {
+            "check the credentials, and that they allow to get, put, list and delete objects and to abort uploads"
+        }
+        ErrorKind::Unavailable | ErrorKind::TimedOut => {
+            "check that its endpoint can be reached from here (AWS_ENDPOINT_URL, AWS_REGION, proxies)"
+        }
+        ErrorKind::Full => "make room",
+        _ => otherwise,
+    };
+    Failed { lacks: format!("{step}: {error}"), remedy, source: Some(error) }
+}
+
+const CONDITIONAL: &str =
+    "use a store with conditional writes (If-None-Match, If-Match): AWS S3, MinIO and SeaweedFS have them";
+const MULTIPART: &str = "use a store with multipart uploads";
+
+impl Bucket {
+    /// Tries every capability that is relied upon.
+    pub async fn self_test(&self) -> Result<SelfTestReport, SelfTestError> {
+        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
+        let random = StdRng::seed_from_u64(self.seed ^ now_ms).random::<u128>();
+        let run = Ulid::from_parts(now_ms, random);
+        let tested = self.steps(run).await;
+        if tested.is_err() {
+            self.remove_what_is_left(run).await;
+        }
+        tested.map_err(|Failed { lacks, remedy, source }| SelfTestError {
+            bucket: self.describe(),
+            lacks,
+            remedy,
+            source,
+        })
+    }
+
+    async fn steps(&self, run: Ulid) -> Result<SelfTestReport, Failed> {
+        self.control_files(run).await?;
+        self.uploads(run).await?;
+        let mut left = self.list(&key::self_test_prefix(run));
+        match left.try_next().await {
+            Ok(None) => {}
+            Ok(Some(object)) => {
+                let what = format!("'{}' is still listed after its deletion", object.key);
+                return Err(lacks(&what, "use a store whose listings follow at once"));
+            }
+            Err(error) => return Err(failed("listing", error, "allow listing")),
+        }
+        Ok(SelfTestReport { warnings: self.warnings().await })
+    }
+
+    /// Conditional create and update, ranged read, list, delete.
+    async fn control_files(&self, run: Ulid) -> Result<(), Failed> {
+        let key = key::self_test(run, "control.json");
+        let created = tokio::select! {
+            created = self.write_control(&key, Bytes::from_static(b"first"), Expect::Absent) => created,
+            () = self.clock.sleep(FIRST_ANSWER) => {
+                let what = format!("no answer within {} seconds", FIRST_ANSWER.as_secs());
+                return Err(lacks(&what, "check that its endpoint can be reached from here (AWS_ENDPOINT_URL, AWS_REGION, proxies)"));
+            }
+        };
+        let first = created.map_err(|error| not_written("writing an object", error))?;
+        self.must_conflict(&key, Expect::Absent, "a conditional create over an object that is there was accepted")
+            .await?;
+        let second = self.write_control(&key, Bytes::from_static(b"second"), Expect::Version(first.clone())).await;
+        let second = second.map_err(|error| not_written("a conditional update", error))?;
+        let stale = Expect::Version(first);
+        self.must_conflict(&key, stale, "a conditional update of another version was accepted").await?;
+        self.must_read(&key, b"second", Some(&second)).await?;
+        let listed: Vec<_> = self
+            .list(&key::self_test_prefix(run))
+            .try_collect()
+            .await
+            .map_err(|error| failed("listing", error, "allow listing"))?;
+        if !matches!(listed.as_slice(), [object] if object.key == key && object.size_bytes == 6) {
+            return Err(lacks(
+                "an object that was just written is not listed",
+                "use a store whose listings follow at once",
+            ));
+        }
+        self.must_delete(&key).await
+    }
+
+    async fn must_conflict(&self, key: &super::ObjectKey, expect: Expect, what: &str) -> Result<(), Failed> {
+        match self.write_control(key, Bytes::from_static(b"never"), expect).await {
+            Err(ControlError::Conflict(_)) => Ok(()),
+            Err(ControlError::Bucket(error)) => Err(failed("a conditional write", error, CONDITIONAL)),
+            Ok(_) => Err(lacks(what, CONDITIONAL)),
+        }
+    }
+
+    async fn must_read(&self, key: &super::ObjectKey, bytes: &[u8], version: Option<&Version>) -> Result<(), Failed> {
+        let middle = self.get_range(key, 1..bytes.len() as u64 - 1).await;
+        let middle = middle.map_err(|error| failed("a ranged read", error, "use a store with ranged reads"))?;
+        if Some(middle.as_ref()) != bytes.get(1..bytes.len() - 1) {
+            return Err(lacks("a ranged read gave other bytes", "use a store with ranged reads"));
+        }
+        let Some(version) = version else { return Ok(()) };
+        let whole = self.read_control(key).await.map_err(|error| failed("reading an object", error, CONDITIONAL))?;
+        if whole.as_ref().map(|(whole, version)| (whole.as_ref(), version)) != Some((bytes, version)) {
+            return Err(lacks("an object does not read back as it was written", CONDITIONAL));
+        }
+        Ok(())
+    }
+
+    async fn must_delete(&self, key: &super::ObjectKey) -> Result<(), Failed> {
+        self.delete(key).await.map_err(|error| failed("deleting an object", error, "allow deleting"))?;
+        match self.size(key).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(lacks("an object is still there after its deletion", "allow deleting")),
+            Err(error) => Err(failed(
+                "asking for a deleted object",
+                error,
+                "allow listing: without it absence reads as a refusal",
+            )),
+        }
+    }
+
+    /// An upload that is finished, and one that is aborted.
+    async fn uploads(&self, run: Ulid) -> Result<(), Failed> {
+        let step = |error| failed("a multipart upload", error, MULTIPART);
+        let key = key::self_test(run, "upload.parquet");
+        let bytes = Bytes::from_static(b"0123456789");
+        let mut upload = self.begin_upload(&key).await.map_err(step)?;
+        upload.write(bytes.clone()).await.map_err(step)?;
+        upload.finish().await.map_err(step)?;
+        self.must_read(&key, &bytes, None).await?;
+        self.must_delete(&key).await?;
+
+        let key = key::self_test(run, "aborted.parquet");
+        let mut upload = self.begin_upload(&key).await.map_err(step)?;
+        upload.write(bytes).await.map_err(step)?;
+        upload.abort().await.map_err(|error| failed("aborting an upload", error, "allow aborting uploads"))?;
+        match self.size(&key).await.map_err(step)? {
+            None => Ok(()),
+            Some(_) => Err(lacks("an aborted upload left an object", MULTIPART)),
+        }
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        let without_rule = "no lifecycle rule ends unfinished uploads (AbortIncompleteMultipartUpload): add one, or what \
+                            a crash leaves in the moment before its upload id is noted is stored and paid for unseen";
+        match self.store.unfinished_uploads().await {
+            Ok(UnfinishedUploads::EndByThemselves | UnfinishedUploads::EndedByRule) => Vec::new(),
+            Ok(UnfinishedUploads::Kept) => vec![format!("{}: {without_rule}", self.describe())],
+            Ok(UnfinishedUploads::Unknown(why)) => {
+                vec![format!(
+                    "{}: cannot tell whether a lifecycle rule ends unfinished uploads: {why}",
+                    self.describe()
+                )]
+            }
+            Err(error) => {
+                vec![format!(
+                    "{}: cannot tell whether a lifecycle rule ends unfinished uploads: {error}",
+                    self.describe()
+                )]
+            }
+        }
+    }
+
+    async fn remove_what_is_left(&self, run: Ulid) {
+        for what in ["control.json", "upload.parquet", "aborted.parquet"] {
+            // Asked of the store without patience: the bucket has just failed.
+            let key = key::self_test(run, what);
+            let removed = tokio::select! {
+                removed = self.delete(&key) => removed.is_ok(),
+                () = self.clock.sleep(Duration::from_secs(1)) => false,
+            };
+            if !removed {
+                tracing::warn!(%key, "a failed self-test of the bucket left an object");
+                break;
+            }
+        }
+    }
+}
+
+fn not_written(step: &str, error: ControlError) -> Failed {
+    match error {
+        ControlError::Conflict(key) => {
+            lacks(&format!("{step}: '{key}' is there without having been written"), CONDITIONAL)
+        }
+        ControlError::Bucket(error) => failed(step, error, CONDITIONAL),
+    }
+}
