@@ -264,7 +264,7 @@ impl Store for FileStore {
         let write = move |folder: &Folder| {
             let file = folder.disk.open(&with_suffix(&folder.path(&name), &format!("#{}", upload.0)), Open::Write)?;
             let mut position = part.position;
-            for piece in part.payload.iter() {
+            for piece in &part.payload {
                 file.write_all_at(piece, position)?;
                 position += piece.len() as u64;
             }
