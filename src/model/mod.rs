@@ -8,4 +8,4 @@ pub mod topic_config;
 
 pub use ids::{BrokerId, ProducerId, TopicId, TopicName, TopicPartition};
 pub use offset::{LeaderEpoch, Offset};
-pub use topic_config::{Codec, TimestampType, TopicConfig};
+pub use topic_config::{Codec, MessageConfig, TimestampType, TopicConfig};
