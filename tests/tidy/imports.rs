@@ -15,7 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("object_storage", &[]),
     ("catalog", &[]),
-    ("log", &[]),
+    ("log", &["record"]),
     ("net", &[]),
     ("tiering", &[]),
     ("replication", &[]),

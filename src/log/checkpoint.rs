@@ -1,0 +1,43 @@
+//! One small file per partition: where the log starts, from where a crash has to be recovered, what consumers had seen.
+//!
+//! # Crash safety
+//! Replaced whole. A lost or damaged file costs a longer recovery, never a record: the log start offset is also the
+//! catalog's for tiered topics, and otherwise falls back to the first segment.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk::Disk;
+
+use super::names;
+
+/// What the file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    pub(super) version: u32,
+    pub(super) log_start_offset: i64,
+    /// Everything below it is on stable storage, indexes too.
+    pub(super) recovery_point: i64,
+    pub(super) high_watermark: i64,
+    /// When the active segment's first batch was appended, and which segment that is.
+    pub(super) active_base_offset: i64,
+    pub(super) active_first_append_ms: Option<i64>,
+}
+
+/// The version that is written.
+pub(super) const VERSION: u32 = 1;
+
+/// Reads it; `None` where there is none that makes sense.
+pub(super) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Checkpoint>> {
+    let Some(bytes) = disk.read_all(&dir.join(names::CHECKPOINT))? else { return Ok(None) };
+    let parsed: Option<Checkpoint> = serde_json::from_slice(&bytes).ok();
+    Ok(parsed.filter(|checkpoint| checkpoint.version == VERSION && checkpoint.log_start_offset >= 0))
+}
+
+/// Replaces it, durably.
+pub(super) fn write(disk: &dyn Disk, dir: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
+    let text = serde_json::to_vec(checkpoint).map_err(io::Error::other)?;
+    disk.replace_durable(&dir.join(names::CHECKPOINT), &text)
+}

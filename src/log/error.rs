@@ -1,0 +1,99 @@
+//! What can go wrong with a log, one enum per operation.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::model::{LeaderEpoch, Offset, ProducerId};
+use crate::record::BatchError;
+
+/// The disk refused, or what lies on it is not what was written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Bytes below the log end do not parse.
+    #[error("{path} is damaged at byte {position}: {source}")]
+    Damaged {
+        /// The segment.
+        path: PathBuf,
+        /// Where.
+        position: u64,
+        /// How.
+        source: BatchError,
+    },
+    /// An earlier failure left the log in a state that only a restart, with its recovery, can leave.
+    #[error("the log has failed before and serves no more appends until a restart")]
+    Broken,
+}
+
+impl LogError {
+    /// Whether the disk is full, so that an append may succeed again later.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    }
+}
+
+/// Puts the path to an I/O error.
+pub(super) fn at(path: &std::path::Path) -> impl FnOnce(io::Error) -> LogError + '_ {
+    move |source| LogError::Io { path: path.to_owned(), source }
+}
+
+/// A batch was not appended; the log is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// A newer instance of the producer has written already.
+    #[error("producer {id:?} with epoch {epoch} is fenced: epoch {current} has written")]
+    ProducerFenced {
+        /// Who.
+        id: ProducerId,
+        /// Its epoch.
+        epoch: i16,
+        /// The newest that has written.
+        current: i16,
+    },
+    /// A batch is missing before this one, or it was sent too often to be remembered.
+    #[error("out of order sequence number {got} for producer {id:?}, expected {expected}")]
+    OutOfOrderSequence {
+        /// Who.
+        id: ProducerId,
+        /// What was expected.
+        expected: i32,
+        /// What came.
+        got: i32,
+    },
+    /// The leader epoch lies below that of records that are in the log.
+    #[error("leader epoch {epoch} is older than {current}")]
+    StaleEpoch {
+        /// The appender's.
+        epoch: LeaderEpoch,
+        /// The log's.
+        current: LeaderEpoch,
+    },
+    /// The disk refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// A read was not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Below the first local segment, or behind the log end.
+    #[error("offset {asked} is not in [{start}, {end}]")]
+    OutOfRange {
+        /// What was asked for.
+        asked: Offset,
+        /// The first local offset.
+        start: Offset,
+        /// The log end offset.
+        end: Offset,
+    },
+    /// The disk refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}

@@ -1,0 +1,110 @@
+//! A bound on open files over all logs: files are opened when they are first needed, and those that were not used for
+//! the longest time are closed. Whoever still holds an `Arc` of a closed one reads on undisturbed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use crate::disk::{Disk, DiskFile, Open};
+
+/// The files that logs have open.
+#[derive(Debug)]
+pub struct OpenFiles {
+    disk: Arc<dyn Disk>,
+    max: usize,
+    uses: AtomicU64,
+    open: Mutex<Vec<Weak<LazyFile>>>,
+}
+
+/// A file that is open only while it is used.
+#[derive(Debug)]
+pub(super) struct LazyFile {
+    path: PathBuf,
+    file: Mutex<Option<Arc<dyn DiskFile>>>,
+    last_use: AtomicU64,
+}
+
+impl OpenFiles {
+    /// At most `max` files of sealed segments stay open.
+    pub fn new(disk: Arc<dyn Disk>, max: usize) -> Arc<Self> {
+        Arc::new(Self { disk, max: max.max(1), uses: AtomicU64::new(0), open: Mutex::default() })
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> &dyn Disk {
+        self.disk.as_ref()
+    }
+
+    /// How many are open now.
+    pub fn count(&self) -> usize {
+        self.open.lock().iter().filter(|file| file.upgrade().is_some_and(|file| file.file.lock().is_some())).count()
+    }
+
+    /// The file, opened if it is not.
+    pub(super) fn get(&self, lazy: &Arc<LazyFile>) -> io::Result<Arc<dyn DiskFile>> {
+        lazy.last_use.store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let file = {
+            let mut slot = lazy.file.lock();
+            if let Some(file) = slot.as_ref() {
+                return Ok(Arc::clone(file));
+            }
+            Arc::clone(slot.insert(self.disk.open(&lazy.path, Open::Write)?))
+        };
+        let mut open = self.open.lock();
+        open.push(Arc::downgrade(lazy));
+        if open.len() > self.max {
+            close_idle(&mut open, self.max);
+        }
+        Ok(file)
+    }
+}
+
+/// Closes an eighth more than has to be, so that the next opening need not search again.
+fn close_idle(open: &mut Vec<Weak<LazyFile>>, max: usize) {
+    let mut alive: Vec<_> = open.drain(..).filter_map(|file| file.upgrade()).collect();
+    alive.sort_by_key(|file| std::cmp::Reverse(file.last_use.load(Ordering::Relaxed)));
+    let keep = (max - max / 8).max(1);
+    for idle in alive.iter().skip(keep) {
+        *idle.file.lock() = None;
+    }
+    alive.truncate(keep);
+    open.extend(alive.iter().map(Arc::downgrade));
+}
+
+impl LazyFile {
+    pub(super) fn new(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self { path, file: Mutex::new(None), last_use: AtomicU64::new(0) })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+
+    #[test]
+    fn the_bound_holds_and_closed_files_open_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = OpenFiles::new(Arc::new(RealDisk), 8);
+        let lazy: Vec<_> = (0..50)
+            .map(|n| {
+                let path = folder.path().join(n.to_string());
+                std::fs::write(&path, n.to_string()).unwrap();
+                LazyFile::new(path)
+            })
+            .collect();
+        for _ in 0..2 {
+            for (n, lazy) in lazy.iter().enumerate() {
+                assert_eq!(files.get(lazy).unwrap().len().unwrap(), n.to_string().len() as u64);
+                assert!(files.count() <= 8);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Reading: from an offset to a stretch of a file.
+//!
+//! # Consistency
+//! A slice holds whole batches at its beginning, the first of which contains the offset asked for; nothing in it lies at
+//! or above the bound. Its end may cut a batch where the size limit falls, as Kafka's does; clients drop that part.
+//! Its file stays readable when the segment is removed.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::disk::DiskFile;
+use crate::model::Offset;
+
+use super::error::{LogError, ReadError};
+use super::partition_log::PartitionLog;
+use super::segment::Segment;
+use super::transaction_index::AbortedTransaction;
+
+/// A stretch of a segment's file.
+#[derive(Clone, Debug)]
+pub struct LogSlice {
+    /// The file.
+    pub file: Arc<dyn DiskFile>,
+    /// Where the stretch begins.
+    pub position: u64,
+    /// How long it is; never 0.
+    pub length: usize,
+    /// The base offset of its first batch.
+    pub base_offset: Offset,
+}
+
+impl PartitionLog {
+    /// Up to `max_bytes` from the batch that holds `from`, below `upper` (exclusive, and the end of a batch). With
+    /// `at_least_one` the first batch is returned even where it is larger. `None` where there is nothing to return.
+    pub fn read(
+        &self,
+        from: Offset,
+        max_bytes: usize,
+        upper: Offset,
+        at_least_one: bool,
+    ) -> Result<Option<LogSlice>, ReadError> {
+        let read = |segments: &[Arc<Segment>]| self.read_in(segments, from, max_bytes, upper, at_least_one);
+        let segments = self.segments.load_full();
+        match read(&segments) {
+            // The segment may have been removed since the snapshot was taken: then the next one knows.
+            Err(ReadError::Log(LogError::Io { source, .. })) if source.kind() == io::ErrorKind::NotFound => {
+                read(&self.segments.load_full())
+            }
+            other => other,
+        }
+    }
+
+    fn read_in(
+        &self,
+        segments: &[Arc<Segment>],
+        from: Offset,
+        max_bytes: usize,
+        upper: Offset,
+        at_least_one: bool,
+    ) -> Result<Option<LogSlice>, ReadError> {
+        let end = self.log_end_offset();
+        let start = segments.first().map_or(end, |segment| segment.base);
+        if from < start || from > end {
+            return Err(ReadError::OutOfRange { asked: from, start, end });
+        }
+        if from >= upper.min(end) {
+            return Ok(None);
+        }
+        let after = segments.partition_point(|segment| segment.base <= from);
+        let holds = segments.get(after.saturating_sub(1)..).unwrap_or_default();
+        for segment in holds {
+            if segment.base >= upper {
+                break;
+            }
+            let Some((position, header)) = segment.find(from)? else { continue };
+            let available = segment.end_position(upper)?.saturating_sub(position);
+            let first = header.size_bytes();
+            let wanted = if at_least_one { max_bytes.max(first) } else { max_bytes };
+            let length = usize::try_from(available).unwrap_or(usize::MAX).min(wanted);
+            if length < first {
+                return Ok(None);
+            }
+            return Ok(Some(LogSlice { file: segment.file()?, position, length, base_offset: header.base_offset }));
+        }
+        Ok(None)
+    }
+
+    /// Aborted transactions with records in `[from, to)`, by their markers.
+    pub fn aborted_transactions(&self, from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>, LogError> {
+        let mut aborted = Vec::new();
+        for segment in self.segments.load().iter().filter(|segment| segment.next_offset() > from) {
+            let entries = segment.transactions.entries().map_err(super::error::at(segment.transactions.path()))?;
+            aborted.extend(entries.into_iter().filter(|entry| entry.last_offset >= from && entry.first_offset < to));
+        }
+        Ok(aborted)
+    }
+}
