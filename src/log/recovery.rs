@@ -1,5 +1,8 @@
 //! What a segment really holds, after whatever happened.
 //!
+//! # Consistency
+//! A segment is opened by one thread, before anybody reads it.
+//!
 //! # Crash safety
 //! Below the recovery point batches and indexes were synced: they are believed, but for an index that contradicts itself.
 //! From it on every batch is read and its checksum compared; the first that does not hold ends the log. Its bytes and
