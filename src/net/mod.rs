@@ -1,1 +1,23 @@
-//! Layer 3: frames over sockets.
+//! Layer 3: frames over sockets. Knows bytes, lengths and time; knows no Kafka message.
+//!
+//! In reading order: what a frame may cost ([`budget`]), where large ones are kept ([`buffers`]), how they are read
+//! ([`frame`]), what goes out ([`response`]) and how ([`writer`]), the loop that ties both to a service
+//! ([`connection`]), and who may connect ([`listener`]).
+
+pub mod budget;
+pub mod buffers;
+pub mod connection;
+pub mod frame;
+pub mod listener;
+mod metrics;
+pub mod response;
+pub mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use budget::ByteBudget;
+pub use connection::{Answer, Connection, ConnectionOptions, Reply, Service};
+pub use frame::{FrameError, FrameReader};
+pub use listener::{ConnectionLimits, Listener, Slot};
+pub use response::{FileSlice, Response, ResponseBuilder};
