@@ -1,0 +1,182 @@
+//! The data directory: one broker's, known by an id, locked while the broker runs.
+//!
+//! ```text
+//! <data>/tidelog.json      cluster id and directory id: whose logs these are
+//! <data>/tidelog.lock      locked while a broker runs; holds who
+//! <data>/topics/…          the local tier
+//! ```
+//!
+//! # Consistency
+//! The directory id is made once and known to the catalog. A directory that is empty or another's, for a broker that
+//! had one, is refused: starting on it would forget every record that was not tiered, and give its offset again.
+//!
+//! # Crash safety
+//! The identity is written whole or not at all, before the first log is made.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::disk::Disk;
+
+const IDENTITY: &str = "tidelog.json";
+const LOCK: &str = "tidelog.lock";
+/// The version of the directory's layout.
+const FORMAT_VERSION: u32 = 1;
+
+/// Whose directory it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The version of the layout.
+    pub format_version: u32,
+    /// The cluster that the logs belong to.
+    pub cluster_id: String,
+    /// The directory's own id, 22 characters as Kafka's directory ids are.
+    pub directory_id: String,
+}
+
+/// A directory that this process has to itself.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    /// Closing it ends the lock.
+    _lock: File,
+}
+
+/// The directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// Another process runs on it.
+    #[error("the data directory {path} is in use by {holder}; stop that broker first, or give this one --data-dir of its own")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// What the lock file says.
+        holder: String,
+    },
+    /// Its identity file is not one that this version reads.
+    #[error("{path} is not a data directory that this version can read: {reason}")]
+    Unreadable {
+        /// The identity file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The disk refused.
+    #[error("the data directory {path}: {source}")]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl DataDir {
+    /// Makes the directory where it is missing and takes its lock.
+    pub fn lock(disk: &dyn Disk, path: &Path) -> Result<Self, DataDirError> {
+        let io_error = |source| DataDirError::Io { path: path.to_owned(), source };
+        disk.create_dir_all_durable(path).map_err(io_error)?;
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.join(LOCK))
+            .map_err(io_error)?;
+        if let Err(errno) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            if errno != rustix::io::Errno::WOULDBLOCK {
+                return Err(io_error(errno.into()));
+            }
+            let mut holder = String::new();
+            lock.read_to_string(&mut holder).map_err(io_error)?;
+            return Err(DataDirError::InUse { path: path.to_owned(), holder: holder.trim().to_owned() });
+        }
+        let write_holder = |lock: &mut File| {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            writeln!(lock, "process {}", std::process::id())
+        };
+        write_holder(&mut lock).map_err(io_error)?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the logs lie.
+    pub fn topics(&self) -> PathBuf {
+        self.path.join("topics")
+    }
+
+    /// Whose directory it is; `None` for one that never had a broker.
+    pub fn identity(&self, disk: &dyn Disk) -> Result<Option<Identity>, DataDirError> {
+        let path = self.path.join(IDENTITY);
+        let unreadable = |reason: String| DataDirError::Unreadable { path: path.clone(), reason };
+        let Some(bytes) =
+            disk.read_all(&path).map_err(|source| DataDirError::Io { path: self.path.clone(), source })?
+        else {
+            return Ok(None);
+        };
+        let identity: Identity = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if identity.format_version != FORMAT_VERSION {
+            return Err(unreadable(format!(
+                "its format version is {}, this tidelog knows {FORMAT_VERSION}",
+                identity.format_version
+            )));
+        }
+        Ok(Some(identity))
+    }
+
+    /// Gives the directory its identity. Durable when it returns.
+    pub fn claim(&self, disk: &dyn Disk, cluster_id: &str, directory_id: &str) -> Result<Identity, DataDirError> {
+        let identity = Identity {
+            format_version: FORMAT_VERSION,
+            cluster_id: cluster_id.to_owned(),
+            directory_id: directory_id.to_owned(),
+        };
+        let io_error = |source| DataDirError::Io { path: self.path.clone(), source };
+        let text = serde_json::to_vec_pretty(&identity).map_err(|error| io_error(error.into()))?;
+        disk.replace_durable(&self.path.join(IDENTITY), &text).map_err(io_error)?;
+        Ok(identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+
+    #[test]
+    fn a_second_broker_is_told_who_holds_the_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let first = DataDir::lock(&RealDisk, &path).unwrap();
+        let error = DataDir::lock(&RealDisk, &path).unwrap_err().to_string();
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        drop(first);
+        DataDir::lock(&RealDisk, &path).unwrap();
+    }
+
+    #[test]
+    fn the_identity_survives_and_a_newer_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::lock(&RealDisk, folder.path()).unwrap();
+        assert_eq!(dir.identity(&RealDisk).unwrap(), None);
+        let identity = dir.claim(&RealDisk, "cluster", "directory").unwrap();
+        assert_eq!(dir.identity(&RealDisk).unwrap(), Some(identity));
+        std::fs::write(
+            folder.path().join(IDENTITY),
+            br#"{"format_version": 9, "cluster_id": "c", "directory_id": "d"}"#,
+        )
+        .unwrap();
+        assert!(dir.identity(&RealDisk).unwrap_err().to_string().contains("format version is 9"));
+        std::fs::write(folder.path().join(IDENTITY), b"{").unwrap();
+        assert!(matches!(dir.identity(&RealDisk), Err(DataDirError::Unreadable { .. })));
+    }
+}

@@ -1,0 +1,74 @@
+//! What can go wrong with a partition, one enum per operation.
+
+use crate::log;
+use crate::model::{LeaderEpoch, Offset};
+
+/// The caller's idea of the leader epoch is not the leader's. KIP-320.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EpochError {
+    /// The caller is behind.
+    #[error("leader epoch {asked} is fenced: it is {current} now")]
+    Fenced {
+        /// What the caller said.
+        asked: LeaderEpoch,
+        /// What it is.
+        current: LeaderEpoch,
+    },
+    /// The caller is ahead of this broker.
+    #[error("leader epoch {asked} is not known yet: it is {current} here")]
+    Unknown {
+        /// What the caller said.
+        asked: LeaderEpoch,
+        /// What it is.
+        current: LeaderEpoch,
+    },
+}
+
+/// A batch was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The topic is being deleted.
+    #[error("the partition is being deleted")]
+    Deleted,
+    /// The log directory is offline.
+    #[error("the log directory is offline")]
+    Offline,
+    /// `min.insync.replicas` is more than there are.
+    #[error("{in_sync} in-sync replica(s), {required} required by min.insync.replicas")]
+    NotEnoughReplicas {
+        /// How many are in sync.
+        in_sync: u32,
+        /// How many have to be.
+        required: u32,
+    },
+    /// The broker may not lead any more: the catalog's lock is lost.
+    #[error("this broker no longer holds the catalog's lock")]
+    NotLeader,
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] log::AppendError),
+}
+
+/// A read was not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The topic is being deleted.
+    #[error("the partition is being deleted")]
+    Deleted,
+    /// The log directory is offline.
+    #[error("the log directory is offline")]
+    Offline,
+    /// The offset is not in the log.
+    #[error("offset {asked} is not in [{start}, {end}]")]
+    OutOfRange {
+        /// What was asked for.
+        asked: Offset,
+        /// The log start offset.
+        start: Offset,
+        /// The log end offset.
+        end: Offset,
+    },
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] log::ReadError),
+}

@@ -1,0 +1,162 @@
+//! One partition, led by this broker: appends in order, waits for the watermark, reads below it.
+//!
+//! With one broker the in-sync replicas are the leader alone, and the watermark is its own stable end; the rules are
+//! the cluster's (`docs/ARCHITECTURE.md`), so that nothing above this file changes when there are more.
+//!
+//! # Consistency
+//! Appends are ordered by the log's own lock. A read never shows an offset at or above the watermark.
+//!
+//! # Crash safety
+//! `committed` ends well only for offsets below the watermark, and the watermark only covers what was synced,
+//! unless the topic says `tidelog.flush.on.ack=false`.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::log::{Appended, LogSlice, PartitionLog};
+use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicName, TopicPartition};
+use crate::record::{ValidBatch, ValidationRules};
+
+use super::errors::{AppendError, EpochError, ReadError};
+use super::high_watermark::Offline;
+use super::log_dir::LogDirHealth;
+use super::stable_log::StableLog;
+use super::syncer::Syncer;
+
+/// What a producer wants to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acks {
+    /// Nothing, not even an answer.
+    None,
+    /// The leader's log.
+    Leader,
+    /// Stable storage on every in-sync replica.
+    All,
+}
+
+/// Which records a consumer may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Everything below the high watermark.
+    ReadUncommitted,
+    /// Everything below the last stable offset.
+    ReadCommitted,
+}
+
+/// What a partition is made of.
+#[derive(Debug)]
+pub struct PartitionParts {
+    /// The topic's name, for messages and paths.
+    pub topic: TopicName,
+    /// Which partition.
+    pub tp: TopicPartition,
+    /// The epoch that this broker leads in.
+    pub leader_epoch: LeaderEpoch,
+    /// The topic's configuration.
+    pub config: Arc<TopicConfig>,
+    /// Its log, open.
+    pub log: Arc<PartitionLog>,
+    /// The health of the directory that holds the log.
+    pub health: Arc<LogDirHealth>,
+    /// Who syncs it.
+    pub syncer: Arc<Syncer>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// One partition, led by this broker.
+#[derive(Debug)]
+pub struct Partition {
+    topic: TopicName,
+    tp: TopicPartition,
+    leader_epoch: LeaderEpoch,
+    config: ArcSwap<TopicConfig>,
+    stable: Arc<StableLog>,
+    health: Arc<LogDirHealth>,
+    syncer: Arc<Syncer>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The three offsets that every answer about a partition carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermarks {
+    /// The first offset that may be read.
+    pub log_start: Offset,
+    /// The end of what transactions have decided.
+    pub last_stable: Offset,
+    /// The end of what is on every in-sync replica's stable storage.
+    pub high_watermark: Offset,
+}
+
+impl Partition {
+    /// Begins to lead: everything in the log is stable, so the watermark is its end.
+    pub fn lead(parts: PartitionParts) -> Self {
+        let PartitionParts { topic, tp, leader_epoch, config, log, health, syncer, clock } = parts;
+        Self {
+            topic,
+            tp,
+            leader_epoch,
+            config: ArcSwap::new(config),
+            stable: StableLog::new(log, Arc::clone(&health)),
+            health,
+            syncer,
+            clock,
+        }
+    }
+
+    /// The topic's name.
+    pub fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// Which partition it is.
+    pub fn tp(&self) -> TopicPartition {
+        self.tp
+    }
+
+    /// The epoch that this broker leads in.
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch
+    }
+
+    /// The topic's configuration as it is now.
+    pub fn config(&self) -> Arc<TopicConfig> {
+        self.config.load_full()
+    }
+
+    /// Whether a caller that believes in `asked` may go on; `None` asks nothing.
+    pub fn check_epoch(&self, asked: Option<LeaderEpoch>) -> Result<(), EpochError> {
+        let current = self.leader_epoch;
+        match asked {
+            Some(asked) if asked < current => Err(EpochError::Fenced { asked, current }),
+            Some(asked) if asked > current => Err(EpochError::Unknown { asked, current }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends one batch. Ordered: the caller's next append comes behind this one.
+    pub fn append(&self, batch: &ValidBatch, acks: Acks) -> Result<Appended, AppendError> {
+        if !self.health.is_online() {
+            return Err(AppendError::Offline);
+        }
+        let config = self.config.load();
+        if acks == Acks::All && config.min_insync_replicas > IN_SYNC {
+            return Err(AppendError::NotEnoughReplicas { in_sync: IN_SYNC, required: config.min_insync_replicas });
+        }
+        let appended = self.stable.log().append(batch, self.leader_epoch, self.clock.now_ms())?;
+        if config.flush.on_ack {
+            self.stable.want_sync(&self.syncer);
+        } else {
+            self.stable.show_all();
+        }
+        Ok(appended)
+    }
+
+    /// Ends once everything below `upto` is committed.
+    pub fn committed(&self, upto: Offset) -> impl Future<Output = Result<(), Offline>> + Send + 'static {
+        self.stable.watermark().reached(upto)
+    }
+}

@@ -1,0 +1,109 @@
+//! One partition's log as its leader keeps it: what is appended, what of it is on stable storage, and the turn that
+//! a sync takes.
+//!
+//! Group commit: an append that finds no sync running asks for one; those that come while it runs share the next.
+//! However many appends wait, each partition has at most one sync running and one wanted.
+//!
+//! # Consistency
+//! The high watermark follows the stable end, never the log end, unless the topic says `tidelog.flush.on.ack=false`.
+//!
+//! # Crash safety
+//! Whoever was told that the watermark passed an offset finds its record after a power cut. A sync that failed is
+//! never tried again as if nothing had happened: the log directory goes offline (the kernel may have dropped the
+//! very pages that it could not write).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::log::PartitionLog;
+use crate::model::Offset;
+
+use super::high_watermark::HighWatermark;
+use super::log_dir::LogDirHealth;
+use super::metrics;
+use super::syncer::Syncer;
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Nothing to do.
+    Idle,
+    /// Waits for a thread.
+    Queued,
+    /// A thread syncs it.
+    Running,
+    /// A thread syncs it, and more has been appended since.
+    RunningAndWanted,
+}
+
+/// A log, its watermark and its turn.
+#[derive(Debug)]
+pub(super) struct StableLog {
+    log: Arc<PartitionLog>,
+    watermark: HighWatermark,
+    turn: Mutex<Turn>,
+    health: Arc<LogDirHealth>,
+}
+
+impl StableLog {
+    /// A log that was just opened: all of it is stable.
+    pub(super) fn new(log: Arc<PartitionLog>, health: Arc<LogDirHealth>) -> Arc<Self> {
+        let watermark = HighWatermark::new(log.stable_end());
+        Arc::new(Self { log, watermark, turn: Mutex::new(Turn::Idle), health })
+    }
+
+    pub(super) fn log(&self) -> &Arc<PartitionLog> {
+        &self.log
+    }
+
+    pub(super) fn watermark(&self) -> &HighWatermark {
+        &self.watermark
+    }
+
+    /// Shows everything appended so far, stable or not: the topic has traded that away.
+    pub(super) fn show_all(&self) {
+        self.advance(self.log.log_end_offset());
+    }
+
+    /// Sees to it that a sync runs that covers everything appended so far.
+    pub(super) fn want_sync(self: &Arc<Self>, syncer: &Syncer) {
+        let mut turn = self.turn.lock();
+        match *turn {
+            Turn::Idle => {
+                *turn = Turn::Queued;
+                drop(turn);
+                syncer.submit(Arc::clone(self));
+            }
+            Turn::Running => *turn = Turn::RunningAndWanted,
+            Turn::Queued | Turn::RunningAndWanted => {}
+        }
+    }
+
+    /// One sync, on a thread of the syncer's. Says whether another is wanted at once.
+    pub(super) fn sync_once(&self) -> bool {
+        *self.turn.lock() = Turn::Running;
+        // A panic must not leave the turn taken for ever: it counts as a failed sync.
+        match catch_unwind(AssertUnwindSafe(|| self.log.sync())) {
+            Ok(Ok(stable_end)) => self.advance(stable_end),
+            Ok(Err(error)) => self.fail(&error.to_string()),
+            Err(_) => self.fail("a sync panicked"),
+        }
+        metrics::sync_done();
+        let mut turn = self.turn.lock();
+        let again = *turn == Turn::RunningAndWanted && self.health.is_online();
+        *turn = if again { Turn::Queued } else { Turn::Idle };
+        again
+    }
+
+    fn fail(&self, reason: &str) {
+        self.health.fail(reason);
+        self.watermark.go_offline();
+    }
+
+    fn advance(&self, to: Offset) {
+        self.log.set_high_watermark(to);
+        self.watermark.advance_to(to);
+    }
+}
