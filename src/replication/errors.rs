@@ -24,15 +24,23 @@ pub enum EpochError {
     },
 }
 
-/// A batch was not appended.
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError {
+/// The partition serves nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotServing {
     /// The topic is being deleted.
     #[error("the partition is being deleted")]
     Deleted,
     /// The log directory is offline.
     #[error("the log directory is offline")]
     Offline,
+}
+
+/// A batch was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Nobody is served.
+    #[error(transparent)]
+    NotServing(#[from] NotServing),
     /// `min.insync.replicas` is more than there are.
     #[error("{in_sync} in-sync replica(s), {required} required by min.insync.replicas")]
     NotEnoughReplicas {
@@ -52,12 +60,9 @@ pub enum AppendError {
 /// A read was not served.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The topic is being deleted.
-    #[error("the partition is being deleted")]
-    Deleted,
-    /// The log directory is offline.
-    #[error("the log directory is offline")]
-    Offline,
+    /// Nobody is served.
+    #[error(transparent)]
+    NotServing(#[from] NotServing),
     /// The offset is not in the log.
     #[error("offset {asked} is not in [{start}, {end}]")]
     OutOfRange {
@@ -71,4 +76,34 @@ pub enum ReadError {
     /// The log refused.
     #[error(transparent)]
     Log(#[from] log::ReadError),
+}
+
+/// An offset was not found.
+#[derive(Debug, thiserror::Error)]
+pub enum ListOffsetsError {
+    /// Nobody is served.
+    #[error(transparent)]
+    NotServing(#[from] NotServing),
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] log::ReadError),
+}
+
+/// Records were not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteRecordsError {
+    /// Nobody is served.
+    #[error(transparent)]
+    NotServing(#[from] NotServing),
+    /// The offset lies beyond what consumers may see.
+    #[error("offset {asked} is not in [0, {high_watermark}]")]
+    OutOfRange {
+        /// What was asked for.
+        asked: Offset,
+        /// The high watermark.
+        high_watermark: Offset,
+    },
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] log::LogError),
 }

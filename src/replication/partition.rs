@@ -11,16 +11,17 @@
 //! unless the topic says `tidelog.flush.on.ack=false`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::log::{Appended, LogSlice, PartitionLog};
+use crate::log::{Appended, LogOptions, PartitionLog};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicName, TopicPartition};
-use crate::record::{ValidBatch, ValidationRules};
+use crate::record::ValidBatch;
 
-use super::errors::{AppendError, EpochError, ReadError};
+use super::errors::{AppendError, EpochError, NotServing};
 use super::high_watermark::Offline;
 use super::log_dir::LogDirHealth;
 use super::stable_log::StableLog;
@@ -78,7 +79,11 @@ pub struct Partition {
     health: Arc<LogDirHealth>,
     syncer: Arc<Syncer>,
     clock: Arc<dyn Clock>,
+    deleted: AtomicBool,
 }
+
+/// How many replicas are in sync: the leader alone.
+const IN_SYNC: u32 = 1;
 
 /// The three offsets that every answer about a partition carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +109,7 @@ impl Partition {
             health,
             syncer,
             clock,
+            deleted: AtomicBool::new(false),
         }
     }
 
@@ -139,9 +145,7 @@ impl Partition {
 
     /// Appends one batch. Ordered: the caller's next append comes behind this one.
     pub fn append(&self, batch: &ValidBatch, acks: Acks) -> Result<Appended, AppendError> {
-        if !self.health.is_online() {
-            return Err(AppendError::Offline);
-        }
+        self.check_serving()?;
         let config = self.config.load();
         if acks == Acks::All && config.min_insync_replicas > IN_SYNC {
             return Err(AppendError::NotEnoughReplicas { in_sync: IN_SYNC, required: config.min_insync_replicas });
@@ -158,5 +162,67 @@ impl Partition {
     /// Ends once everything below `upto` is committed.
     pub fn committed(&self, upto: Offset) -> impl Future<Output = Result<(), Offline>> + Send + 'static {
         self.stable.watermark().reached(upto)
+    }
+
+    /// The offsets that every answer carries.
+    pub fn watermarks(&self) -> Watermarks {
+        // The watermark first: the log's own offsets only grow, so the three never contradict each other.
+        let high_watermark = self.stable.watermark().get();
+        let log = self.stable.log();
+        Watermarks {
+            log_start: log.log_start_offset(),
+            last_stable: log.last_stable_offset().min(high_watermark),
+            high_watermark,
+        }
+    }
+
+    /// Has `watcher` notified, once, when a read might find more than now. Register first, then read.
+    pub fn watch(&self, watcher: &Arc<Notify>) {
+        self.stable.watermark().watch(watcher);
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Arc<PartitionLog> {
+        self.stable.log()
+    }
+
+    /// Whether the topic still exists and the log directory is healthy.
+    pub(super) fn check_serving(&self) -> Result<(), NotServing> {
+        if self.deleted.load(Ordering::Acquire) {
+            return Err(NotServing::Deleted);
+        }
+        if !self.health.is_online() {
+            return Err(NotServing::Offline);
+        }
+        Ok(())
+    }
+
+    /// Puts another configuration in effect.
+    pub fn set_config(&self, config: Arc<TopicConfig>) {
+        self.log().set_options(LogOptions::from(config.as_ref()));
+        self.config.store(config);
+        // A topic that has just traded durability away shows what it has.
+        if !self.config.load().flush.on_ack {
+            self.stable.show_all();
+        }
+    }
+
+    /// The topic is being deleted: nothing is served any more, and whoever waits is told.
+    pub fn retire(&self) {
+        self.deleted.store(true, Ordering::Release);
+        self.stable.watermark().go_offline();
+    }
+
+    /// Syncs what is not synced yet, by `flush.ms` or on the way out.
+    pub fn flush(&self) {
+        if self.log().unsynced_bytes() > 0 {
+            self.stable.want_sync(&self.syncer);
+        }
+    }
+
+    /// Takes the log directory offline: an I/O error was seen outside of a sync.
+    pub fn fail(&self, reason: &str) {
+        self.health.fail(reason);
+        self.stable.watermark().go_offline();
     }
 }
