@@ -1,0 +1,40 @@
+//! One topic as the broker holds it: name, id, overrides, partitions.
+//!
+//! Invariant: a [`Topic`] is a snapshot and never changes; an alteration publishes another one in the registry. The
+//! partitions inside are shared by all snapshots of the topic.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::{TopicConfig, TopicId, TopicName};
+use crate::replication::Partition;
+
+/// Settings that a topic overrides, by Kafka's names.
+pub type Overrides = BTreeMap<String, String>;
+
+/// A topic.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Its name.
+    pub name: TopicName,
+    /// Its id.
+    pub id: TopicId,
+    /// What was set for it by name; everything else is the broker's default.
+    pub overrides: Arc<Overrides>,
+    /// What is in effect.
+    pub config: Arc<TopicConfig>,
+    /// Its partitions, by number from 0.
+    pub partitions: Vec<Arc<Partition>>,
+}
+
+impl Topic {
+    /// The partition of that number, as it came over the wire.
+    pub fn partition(&self, number: i32) -> Option<&Arc<Partition>> {
+        self.partitions.get(usize::try_from(number).ok()?)
+    }
+
+    /// Whether the topic is Kafka's own business rather than a user's.
+    pub fn is_internal(&self) -> bool {
+        matches!(self.name.as_str(), "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+    }
+}
