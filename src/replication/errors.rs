@@ -86,7 +86,7 @@ pub enum ListOffsetsError {
     NotServing(#[from] NotServing),
     /// The log refused.
     #[error(transparent)]
-    Log(#[from] log::ReadError),
+    Log(#[from] log::LogError),
 }
 
 /// Records were not deleted.

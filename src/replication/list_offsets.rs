@@ -48,7 +48,7 @@ impl Partition {
             Isolation::ReadCommitted => watermarks.last_stable,
         };
         let position = |offset: Offset| {
-            let leader_epoch = self.log().epoch_at(offset).or(Some(self.leader_epoch()));
+            let leader_epoch = self.log().epochs().epoch_at(offset).or(Some(self.leader_epoch()));
             Some(FoundOffset { offset, timestamp_ms: None, leader_epoch })
         };
         Ok(match spec {

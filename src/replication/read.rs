@@ -26,12 +26,12 @@ pub struct ReadBounds {
 pub struct Read {
     /// The partition's offsets at that moment.
     pub watermarks: Watermarks,
-    /// Whole batches; the first contains `from`. Empty at the end.
-    pub slice: LogSlice,
+    /// Batches, the first of which contains `from`; none at the end.
+    pub slice: Option<LogSlice>,
 }
 
 impl Partition {
-    /// Reads whole batches. Never waits: at the end the slice is empty.
+    /// Reads whole batches. Never waits: at the end there is no slice.
     pub fn read(&self, bounds: ReadBounds) -> Result<Read, ReadError> {
         self.check_serving()?;
         let watermarks = self.watermarks();

@@ -18,7 +18,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("log", &["record"]),
     ("net", &[]),
     ("tiering", &[]),
-    ("replication", &[]),
+    ("replication", &["record", "log"]),
     ("coordinator", &[]),
     ("broker", &[]),
     ("server", &[]),
