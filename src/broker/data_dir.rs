@@ -50,7 +50,9 @@ pub struct DataDir {
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     /// Another process runs on it.
-    #[error("the data directory {path} is in use by {holder}; stop that broker first, or give this one --data-dir of its own")]
+    #[error(
+        "the data directory {path} is in use by {holder}; stop that broker first, or give this one --data-dir of its own"
+    )]
     InUse {
         /// The directory.
         path: PathBuf,

@@ -1,1 +1,32 @@
-//! Layer 1: the SQL catalog; a file per table family.
+//! Layer 1: the catalog: what is small and must agree, in SQL. SQLite inside the process by default, PostgreSQL for a
+//! cluster; a file per family of tables, one text for every statement but the DDL (`migrations/`).
+
+#[expect(clippy::module_inception, reason = "the room's main type has the room's name")]
+mod catalog;
+mod cluster;
+mod lock_file;
+mod metrics;
+mod open_error;
+mod options;
+mod partitions;
+mod postgres;
+mod producer_ids;
+mod reserve;
+mod segments;
+mod session;
+mod sqlite;
+mod storage_error;
+mod topics;
+mod writer;
+
+pub use catalog::Catalog;
+pub use cluster::{BrokerRow, ClusterRow, FORMAT_VERSION};
+pub use open_error::OpenError;
+pub use options::CatalogOptions;
+pub use partitions::{FencedError, PartitionRow};
+pub use segments::{CommitError, NewSegmentRow, SegmentContent, SegmentRow, SegmentState, SegmentTotals};
+pub use storage_error::StorageError;
+pub use topics::{NewTopicRow, TopicError, TopicRow};
+
+#[cfg(test)]
+mod tests;

@@ -18,3 +18,6 @@ pub use log_dir::LogDirHealth;
 pub use partition::{Acks, Isolation, Partition, PartitionParts, Watermarks};
 pub use read::{Read, ReadBounds};
 pub use syncer::Syncer;
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("tiering", &[]),
     ("replication", &["record", "log"]),
     ("coordinator", &[]),
-    ("broker", &[]),
+    ("broker", &["replication"]),
     ("server", &[]),
     ("admin", &[]),
     ("config", &[]),

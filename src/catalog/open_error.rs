@@ -1,0 +1,50 @@
+//! Why a catalog could not be opened; each says what helps.
+
+use std::io;
+
+use super::storage_error::StorageError;
+
+/// The catalog was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Not a URL of a database that we know.
+    #[error("'{url}' is not a catalog: use sqlite://PATH or postgres://USER@HOST/DATABASE")]
+    Url {
+        /// What was given, without a password.
+        url: String,
+    },
+    /// Somebody else has it.
+    #[error(
+        "the catalog {catalog} is in use by {holder}: a catalog serves one broker; stop that one, or give this one a --catalog of its own"
+    )]
+    InUse {
+        /// Which.
+        catalog: String,
+        /// Who.
+        holder: String,
+    },
+    /// The lock file could not be used.
+    #[error("the catalog's lock file {path}: {source}")]
+    Lock {
+        /// Where.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It was written by a newer version.
+    #[error("the catalog {catalog} cannot be brought to this version's form: {reason}")]
+    Migration {
+        /// Which.
+        catalog: String,
+        /// Why.
+        reason: String,
+    },
+    /// The database refused.
+    #[error("the catalog {catalog}: {source}")]
+    Storage {
+        /// Which.
+        catalog: String,
+        /// What it said.
+        source: StorageError,
+    },
+}

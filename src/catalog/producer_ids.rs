@@ -1,0 +1,33 @@
+//! Table `producer_ids`: blocks of ids for idempotent producers.
+//!
+//! Invariant: no id is given twice, not even by a catalog that was restored from a copy: the incarnation stands in the
+//! upper bits.
+
+use futures::FutureExt as _;
+
+use crate::model::ProducerId;
+
+use super::catalog::Catalog;
+use super::storage_error::StorageError;
+
+/// Bits of the number below the incarnation.
+const NUMBER_BITS: u32 = 40;
+
+impl Catalog {
+    /// Takes `count` ids that follow one another; returns the first.
+    pub async fn take_producer_ids(&self, count: i64) -> Result<ProducerId, StorageError> {
+        self.write(count, |session, count| {
+            async move {
+                let sql = "INSERT INTO producer_ids (singleton, next_number) VALUES (1, $1) \
+                           ON CONFLICT (singleton) DO UPDATE SET next_number = producer_ids.next_number + $1 \
+                           RETURNING next_number - $1 AS first, \
+                           (SELECT incarnation FROM clusters WHERE singleton = 1) AS incarnation";
+                let missing = || super::session::unreadable("next_number", "no row came back");
+                let row = session.row(sql, &[(*count).into()]).await?.ok_or_else(missing)?;
+                Ok(ProducerId((row.int("incarnation")? << NUMBER_BITS) + row.int("first")?))
+            }
+            .boxed()
+        })
+        .await
+    }
+}

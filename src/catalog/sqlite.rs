@@ -1,0 +1,114 @@
+//! SQLite: one file beside the logs, one writer, a few readers.
+//!
+//! # Consistency
+//! WAL with `synchronous=FULL`: a commit is on stable storage before anyone is answered, and readers see the last commit.
+//!
+//! # Crash safety
+//! The lock is the operating system's and goes with the process.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::disk::{Disk, parent_of, with_suffix};
+
+use super::lock_file::{LockFile, LockRefused};
+use super::open_error::OpenError;
+use super::options::CatalogOptions;
+use super::reserve::Reserve;
+use super::storage_error::StorageError;
+use super::writer::{Job, QUEUE_JOBS_MAX, Writer};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// An open SQLite catalog.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    pub(super) readers: SqlitePool,
+    pub(super) queue: mpsc::Sender<Box<dyn Job>>,
+    pub(super) closing: CancellationToken,
+    pub(super) writer: parking_lot::Mutex<Option<JoinHandle<()>>>,
+    /// Transactions so far: what a benchmark compares with callers.
+    pub(super) commits: Arc<AtomicU64>,
+}
+
+impl Sqlite {
+    pub(super) async fn open(
+        path: &Path,
+        options: &CatalogOptions,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let shown = path.display().to_string();
+        let lock = lock(disk.as_ref(), path, options)?;
+        let storage = |source: sqlx::Error| OpenError::Storage { catalog: shown.clone(), source: source.into() };
+        let connect = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        let mut connection = connect.connect().await.map_err(storage)?;
+        MIGRATIONS
+            .run(&mut connection)
+            .await
+            .map_err(|error| OpenError::Migration { catalog: shown.clone(), reason: error.to_string() })?;
+        // A new file is real once its folder is synced.
+        disk.sync_dir(parent_of(path)).map_err(|error| storage(error.into()))?;
+        connection.close().await.map_err(storage)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(options.connections)
+            .connect_with(connect.clone().read_only(true).create_if_missing(false))
+            .await
+            .map_err(storage)?;
+        let (queue, jobs) = mpsc::channel(QUEUE_JOBS_MAX);
+        let closing = CancellationToken::new();
+        let commits = Arc::new(AtomicU64::new(0));
+        let reserve = Reserve::open(disk, clock, &with_suffix(path, ".reserve"), options.reserve_bytes);
+        let writer = Writer {
+            options: connect,
+            connection: None,
+            queue: jobs,
+            reserve: Arc::new(reserve),
+            commits: Arc::clone(&commits),
+            closing: closing.clone(),
+            lock: Arc::new(lock),
+        };
+        let writer = parking_lot::Mutex::new(Some(tokio::spawn(writer.run())));
+        Ok(Self { readers, queue, closing, writer, commits })
+    }
+
+    pub(super) async fn submit(&self, job: Box<dyn Job>) -> Result<(), StorageError> {
+        self.queue.send(job).await.map_err(|_| StorageError::Closed)
+    }
+
+    /// Commits what is queued and lets go of the lock.
+    pub(super) async fn close(&self) {
+        self.closing.cancel();
+        let writer = self.writer.lock().take();
+        if let Some(writer) = writer
+            && writer.await.is_err()
+        {
+            tracing::error!("the catalog's writer panicked");
+        }
+        self.readers.close().await;
+    }
+}
+
+fn lock(disk: &dyn Disk, path: &Path, options: &CatalogOptions) -> Result<LockFile, OpenError> {
+    let lock_path = with_suffix(path, ".lock");
+    let io_error = |source| OpenError::Lock { path: lock_path.display().to_string(), source };
+    disk.create_dir_all_durable(parent_of(path)).map_err(io_error)?;
+    LockFile::take(disk, &lock_path, &options.holder).map_err(|refused| match refused {
+        LockRefused::Held(holder) => OpenError::InUse { catalog: path.display().to_string(), holder },
+        LockRefused::Io(source) => io_error(source),
+    })
+}

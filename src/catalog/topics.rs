@@ -1,0 +1,235 @@
+//! Tables `topics` and `topic_configs`.
+//!
+//! Invariant: of topics that are not deleted, no two have one name. A deleted topic's row stays until its folders and
+//! objects are gone.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt as _;
+
+use crate::model::{BrokerId, TopicId, TopicName};
+
+use super::catalog::Catalog;
+use super::session::{Row, Session, unreadable};
+use super::storage_error::{StorageError, write_error};
+
+/// A topic as the catalog has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicRow {
+    /// Its id.
+    pub id: TopicId,
+    /// Its name.
+    pub name: TopicName,
+    /// How many partitions.
+    pub partitions: i32,
+    /// Rises with every change.
+    pub version: i64,
+    /// Its overrides.
+    pub configs: BTreeMap<String, String>,
+    /// Whether it is being deleted.
+    pub deleted: bool,
+}
+
+/// A topic to be made.
+#[derive(Clone, Debug)]
+pub struct NewTopicRow {
+    /// Its id.
+    pub id: TopicId,
+    /// Its name.
+    pub name: TopicName,
+    /// How many partitions.
+    pub partitions: i32,
+    /// Its overrides.
+    pub configs: BTreeMap<String, String>,
+    /// Who leads all of them.
+    pub leader: BrokerId,
+    /// The epoch that they are led in.
+    pub leader_epoch: i32,
+    /// Whether what is uploaded is known from the start, to be nothing.
+    pub tiered: bool,
+}
+
+/// A topic was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// There is one of that name.
+    #[error("topic '{0}' already exists")]
+    Exists(TopicName),
+    /// There is none of that id, or it is being deleted.
+    #[error("topic {0} does not exist")]
+    Missing(TopicId),
+    /// Somebody else changed it in between.
+    #[error("topic {0} was changed at the same time")]
+    Changed(TopicId),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+write_error!(TopicError);
+
+const PARTITION: &str = "INSERT INTO partitions (topic_id, partition, replicas, leader, leader_epoch, isr, partition_epoch, \
+                         log_start_offset, tiered_to) VALUES ($1, $2, $3, $4, $5, $3, 0, 0, $6)";
+
+impl Catalog {
+    /// All topics, deleted ones too.
+    pub async fn topics(&self) -> Result<Vec<TopicRow>, StorageError> {
+        self.read((), |session, ()| {
+            async move {
+                let mut configs: BTreeMap<TopicId, BTreeMap<String, String>> = BTreeMap::new();
+                for row in session.rows("SELECT topic_id, name, value FROM topic_configs", &[]).await? {
+                    configs.entry(row.topic_id()?).or_default().insert(row.text("name")?, row.text("value")?);
+                }
+                let sql = "SELECT topic_id, name, partition_count, version, deleted FROM topics ORDER BY name";
+                let rows = session.rows(sql, &[]).await?;
+                rows.iter().map(|row| topic_row(row, &mut configs)).collect()
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Makes a topic with its partitions.
+    pub async fn create_topic(&self, topic: NewTopicRow) -> Result<(), TopicError> {
+        self.write((topic, self.clock.now_ms()), |session, (topic, now_ms)| {
+            async move {
+                let named = "SELECT topic_id FROM topics WHERE name = $1 AND deleted = 0";
+                if session.row(named, &[topic.name.as_str().into()]).await?.is_some() {
+                    return Err(TopicError::Exists(topic.name.clone()));
+                }
+                let id = topic.id.uuid();
+                let id = id.as_bytes().as_slice();
+                let insert = "INSERT INTO topics (topic_id, name, partition_count, version, deleted, created_at_ms) \
+                              VALUES ($1, $2, $3, 1, 0, $4)";
+                let values = [id.into(), topic.name.as_str().into(), topic.partitions.into(), (*now_ms).into()];
+                session.execute(insert, &values).await?;
+                put_configs(session, id, &topic.configs).await?;
+                add_partitions(session, topic, 0).await?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Adds partitions up to `topic.partitions`; the rest of `topic` says who leads them.
+    pub async fn add_partitions(&self, topic: NewTopicRow, have: i32) -> Result<(), TopicError> {
+        self.write((topic, have), |session, (topic, have)| {
+            async move {
+                let id = topic.id.uuid();
+                let sql = "UPDATE topics SET partition_count = $3, version = version + 1 \
+                           WHERE topic_id = $1 AND partition_count = $2 AND deleted = 0";
+                let values = [id.as_bytes().as_slice().into(), (*have).into(), topic.partitions.into()];
+                if session.execute(sql, &values).await? == 0 {
+                    return Err(TopicError::Changed(topic.id));
+                }
+                add_partitions(session, topic, *have).await
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Replaces a topic's overrides.
+    pub async fn set_topic_configs(&self, id: TopicId, configs: BTreeMap<String, String>) -> Result<(), TopicError> {
+        self.write((id, configs), |session, (id, configs)| {
+            async move {
+                let uuid = id.uuid();
+                let bytes = uuid.as_bytes().as_slice();
+                let raise = "UPDATE topics SET version = version + 1 WHERE topic_id = $1 AND deleted = 0";
+                if session.execute(raise, &[bytes.into()]).await? == 0 {
+                    return Err(TopicError::Missing(*id));
+                }
+                session.execute("DELETE FROM topic_configs WHERE topic_id = $1", &[bytes.into()]).await?;
+                put_configs(session, bytes, configs).await?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Marks a topic deleted, fences its leaders, and ends everything that it has or writes in the bucket: one
+    /// transaction.
+    pub async fn delete_topic(&self, id: TopicId) -> Result<(), TopicError> {
+        self.write((id, self.clock.now_ms()), |session, (id, now_ms)| {
+            async move {
+                let uuid = id.uuid();
+                let bytes = uuid.as_bytes().as_slice();
+                let mark = "UPDATE topics SET deleted = 1, version = version + 1 WHERE topic_id = $1 AND deleted = 0";
+                if session.execute(mark, &[bytes.into()]).await? == 0 {
+                    return Err(TopicError::Missing(*id));
+                }
+                let fence = "UPDATE partitions SET leader_epoch = leader_epoch + 1 WHERE topic_id = $1";
+                session.execute(fence, &[bytes.into()]).await?;
+                let end = "UPDATE remote_segments SET state = 'DELETING', changed_at_ms = $2 \
+                           WHERE topic_id = $1 AND state <> 'DELETING'";
+                session.execute(end, &[bytes.into(), (*now_ms).into()]).await?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Forgets a deleted topic, if no row of the bucket is left of it. Says whether it did.
+    pub async fn purge_topic(&self, id: TopicId) -> Result<bool, StorageError> {
+        self.write(id, |session, id| {
+            async move {
+                let uuid = id.uuid();
+                let bytes = uuid.as_bytes().as_slice();
+                let left = "SELECT 1 AS one FROM remote_segments WHERE topic_id = $1 LIMIT 1";
+                if session.row(left, &[bytes.into()]).await?.is_some() {
+                    return Ok(false);
+                }
+                session.execute("DELETE FROM topic_configs WHERE topic_id = $1", &[bytes.into()]).await?;
+                session.execute("DELETE FROM partitions WHERE topic_id = $1", &[bytes.into()]).await?;
+                let sql = "DELETE FROM topics WHERE topic_id = $1 AND deleted = 1";
+                Ok(session.execute(sql, &[bytes.into()]).await? > 0)
+            }
+            .boxed()
+        })
+        .await
+    }
+}
+
+async fn put_configs(
+    session: &mut Session<'_>,
+    id: &[u8],
+    configs: &BTreeMap<String, String>,
+) -> Result<(), StorageError> {
+    for (name, value) in configs {
+        let sql = "INSERT INTO topic_configs (topic_id, name, value) VALUES ($1, $2, $3)";
+        session.execute(sql, &[id.into(), name.as_str().into(), value.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
+async fn add_partitions(session: &mut Session<'_>, topic: &NewTopicRow, have: i32) -> Result<(), TopicError> {
+    let id = topic.id.uuid();
+    let replicas = topic.leader.0.to_string();
+    let tiered_to = topic.tiered.then_some(crate::model::Offset::ZERO);
+    for partition in have..topic.partitions {
+        let values = [
+            id.as_bytes().as_slice().into(),
+            partition.into(),
+            replicas.as_str().into(),
+            topic.leader.into(),
+            topic.leader_epoch.into(),
+            tiered_to.into(),
+        ];
+        session.execute(PARTITION, &values).await?;
+    }
+    Ok(())
+}
+
+fn topic_row(row: &Row, configs: &mut BTreeMap<TopicId, BTreeMap<String, String>>) -> Result<TopicRow, StorageError> {
+    let id = row.topic_id()?;
+    Ok(TopicRow {
+        id,
+        name: TopicName::parse(&row.text("name")?).map_err(|error| unreadable("name", error))?,
+        partitions: row.small("partition_count")?,
+        version: row.int("version")?,
+        configs: configs.remove(&id).unwrap_or_default(),
+        deleted: row.int("deleted")? != 0,
+    })
+}

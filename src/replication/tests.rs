@@ -1,0 +1,121 @@
+//! A partition as a whole: what is acknowledged, what is shown, what happens when the disk fails.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::disk::RealDisk;
+use crate::log::{LogOptions, OpenFiles, PartitionLog};
+use crate::model::{Codec, LeaderEpoch, Offset, TopicConfig, TopicId, TopicName, TopicPartition};
+use crate::record::{BatchBuilder, BatchSpec, ValidBatch};
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    syncer: Arc<Syncer>,
+    health: Arc<LogDirHealth>,
+    partition: Partition,
+}
+
+impl Bench {
+    /// A partition whose syncs are done by `threads` threads.
+    fn new(config: TopicConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let syncer = Syncer::start(1).unwrap();
+        let health = LogDirHealth::new();
+        let files = OpenFiles::new(Arc::new(RealDisk), 10);
+        let (log, _) =
+            PartitionLog::open(&files, &folder.path().join("0"), LogOptions::from(&config), None, 0).unwrap();
+        let partition = Partition::lead(PartitionParts {
+            topic: TopicName::parse("t").unwrap(),
+            tp: TopicPartition::new(TopicId::from_uuid(uuid::Uuid::nil()), 0),
+            leader_epoch: LeaderEpoch::new(3),
+            config: Arc::new(config),
+            log: Arc::new(log),
+            health: Arc::clone(&health),
+            syncer: Arc::clone(&syncer),
+            clock: ManualClock::new(0),
+        });
+        Self { _folder: folder, syncer, health, partition }
+    }
+
+    fn read(&self, from: i64) -> Result<Read, ReadError> {
+        self.partition.read(ReadBounds {
+            from: Offset::new(from),
+            max_bytes: 1_000,
+            at_least_one: true,
+            isolation: Isolation::ReadUncommitted,
+        })
+    }
+}
+
+fn batch() -> ValidBatch {
+    let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::ZERO, LeaderEpoch::ZERO, Codec::None));
+    builder.push(Offset::ZERO, 1, None, Some(b"v"), std::iter::empty()).unwrap();
+    builder.build().unwrap()
+}
+
+#[tokio::test]
+async fn a_record_is_shown_once_it_is_stable_and_then_acknowledged() {
+    let bench = Bench::new(TopicConfig::default());
+    let mut waits = Vec::new();
+    for expected in 0..100 {
+        let appended = bench.partition.append(&batch(), Acks::All).unwrap();
+        assert_eq!(appended.base_offset, Offset::new(expected));
+        waits.push(bench.partition.committed(appended.last_offset.next()));
+    }
+    for wait in waits {
+        wait.await.unwrap();
+    }
+    assert_eq!(bench.partition.watermarks().high_watermark, Offset::new(100));
+    assert!(bench.read(0).unwrap().slice.is_some());
+    assert!(bench.read(100).unwrap().slice.is_none());
+    assert!(matches!(bench.read(101), Err(ReadError::OutOfRange { .. })));
+    bench.syncer.close();
+}
+
+#[tokio::test]
+async fn a_topic_may_trade_stable_storage_for_speed_by_name() {
+    let mut config = TopicConfig::default();
+    config.flush.on_ack = false;
+    let bench = Bench::new(config);
+    bench.syncer.close();
+    bench.partition.append(&batch(), Acks::All).unwrap();
+    assert_eq!(bench.partition.watermarks().high_watermark, Offset::new(1), "no sync, and yet it is shown");
+    assert!(bench.read(0).unwrap().slice.is_some());
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_directory_that_is_offline() {
+    let bench = Bench::new(TopicConfig::default());
+    bench.syncer.close();
+    let appended = bench.partition.append(&batch(), Acks::All).unwrap();
+    assert!(bench.read(0).unwrap().slice.is_none(), "not stable, not shown");
+    let wait = bench.partition.committed(appended.last_offset.next());
+    bench.partition.fail("the disk is gone");
+    assert_eq!(wait.await, Err(Offline));
+    assert!(!bench.health.is_online());
+    assert!(matches!(
+        bench.partition.append(&batch(), Acks::Leader),
+        Err(AppendError::NotServing(NotServing::Offline))
+    ));
+    assert!(matches!(bench.read(0), Err(ReadError::NotServing(NotServing::Offline))));
+}
+
+#[tokio::test]
+async fn more_replicas_than_there_are_cannot_be_in_sync() {
+    let bench = Bench::new(TopicConfig { min_insync_replicas: 2, ..TopicConfig::default() });
+    assert!(matches!(
+        bench.partition.append(&batch(), Acks::All),
+        Err(AppendError::NotEnoughReplicas { in_sync: 1, required: 2 })
+    ));
+    assert!(bench.partition.append(&batch(), Acks::Leader).is_ok());
+}
+
+#[test]
+fn epochs_of_others_are_fenced_or_unknown() {
+    let bench = Bench::new(TopicConfig::default());
+    let check = |epoch| bench.partition.check_epoch(Some(LeaderEpoch::new(epoch)));
+    assert!(matches!(check(2), Err(EpochError::Fenced { .. })));
+    assert_eq!(check(3), Ok(()));
+    assert!(matches!(check(4), Err(EpochError::Unknown { .. })));
+}
