@@ -1,1 +1,23 @@
-//! Layer 7: the Kafka front end.
+//! Layer 7: the Kafka front end. The wire's structs stop here: handlers turn them into the broker's plain types.
+//!
+//! In reading order: the table of what is served ([`dispatch`]), how one connection's frames reach it ([`session`]),
+//! how replies leave ([`reply`]), the socket that all of it hangs on ([`listening`]), and one file per request in
+//! [`handlers`].
+
+pub mod dispatch;
+pub mod session;
+
+pub mod reply;
+
+pub mod listening;
+mod options;
+
+pub mod handlers;
+
+mod metrics;
+
+pub use listening::{BindError, Server};
+pub use options::ServerOptions;
+
+#[cfg(test)]
+mod tests;

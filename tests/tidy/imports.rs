@@ -21,7 +21,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("replication", &["record", "log"]),
     ("coordinator", &[]),
     ("broker", &["replication"]),
-    ("server", &[]),
+    ("server", &["net"]),
     ("admin", &[]),
     ("config", &[]),
     ("cli", &[]),

@@ -1,0 +1,115 @@
+//! One connection's requests: from a frame to the row of the table that answers it.
+//!
+//! A kind or version that is not in the table closes the connection, as Kafka does, but for ApiVersions, whose unknown
+//! versions are told which are known (KIP-511). So does a request that cannot be decoded: nobody could say where in it
+//! an answer would go.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use kafka_protocol::messages::{ApiKey, RequestHeader};
+use kafka_protocol::protocol::Decodable;
+use tokio_util::sync::CancellationToken;
+
+use super::dispatch::{Call, Malformed, Shared};
+use super::handlers::api_versions;
+use super::metrics;
+use crate::net::{Answer, Service};
+
+/// What every request begins with: kind, version, correlation id.
+const FIXED_BYTES: usize = 8;
+/// Requests whose payload may be as large as `socket.request.max.bytes` says.
+const LARGE: [ApiKey; 1] = [ApiKey::Produce];
+/// Requests that carry what others made: metadata and assignments of group members, configs, offsets.
+const MIDDLING: [ApiKey; 7] = [
+    ApiKey::JoinGroup,
+    ApiKey::SyncGroup,
+    ApiKey::OffsetCommit,
+    ApiKey::CreateTopics,
+    ApiKey::AlterConfigs,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::TxnOffsetCommit,
+];
+/// What those may be: a decoded request takes up to forty times its bytes.
+const MIDDLING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What all others may be: ten thousand topics of the longest name.
+const SMALL_BYTES_MAX: usize = 3 * 1024 * 1024;
+
+/// The largest frame that begins with `head`.
+pub fn frame_bound(mut head: &[u8], bytes_max: usize) -> usize {
+    let Ok(key) = head.try_get_i16() else { return bytes_max };
+    if LARGE.iter().any(|large| *large as i16 == key) {
+        bytes_max
+    } else if MIDDLING.iter().any(|middling| *middling as i16 == key) {
+        bytes_max.min(MIDDLING_BYTES_MAX)
+    } else {
+        bytes_max.min(SMALL_BYTES_MAX)
+    }
+}
+
+/// Why a request closes its connection.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("a request of {0} bytes is too short for its header")]
+    Short(usize),
+    #[error("request kind {0} is not served")]
+    UnknownKind(i16),
+    #[error("{0:?} is not served in version {1}")]
+    UnknownVersion(ApiKey, i16),
+    #[error("the header of {0:?} cannot be decoded: {1}")]
+    Header(ApiKey, String),
+    #[error("{0:?} in version {1}: {2}")]
+    Body(ApiKey, i16, Malformed),
+}
+
+/// The requests of one connection.
+#[derive(Debug)]
+pub struct Session<B> {
+    shared: Arc<Shared<B>>,
+    peer: SocketAddr,
+    hurry: CancellationToken,
+}
+
+impl<B> Session<B> {
+    /// Serves `peer`.
+    pub fn new(shared: Arc<Shared<B>>, peer: SocketAddr, hurry: CancellationToken) -> Self {
+        Self { shared, peer, hurry }
+    }
+
+    fn start(&self, frame: Bytes) -> Result<Answer, Refused> {
+        let mut fixed = frame.get(..FIXED_BYTES).ok_or(Refused::Short(frame.len()))?;
+        let (key, version, correlation_id) = (fixed.get_i16(), fixed.get_i16(), fixed.get_i32());
+        let row = self.shared.table.find(key).ok_or(Refused::UnknownKind(key))?;
+        metrics::request_received(row.key);
+        if version < row.min || version > row.max {
+            if row.key == ApiKey::ApiVersions {
+                return Ok(api_versions::unknown_version(&self.shared.table, correlation_id));
+            }
+            return Err(Refused::UnknownVersion(row.key, version));
+        }
+        let mut body = frame;
+        let header = RequestHeader::decode(&mut body, row.key.request_header_version(version))
+            .map_err(|error| Refused::Header(row.key, error.to_string()))?;
+        let call = Call {
+            shared: Arc::clone(&self.shared),
+            api_key: row.key,
+            version,
+            correlation_id,
+            client_id: header.client_id,
+            peer: self.peer,
+            hurry: self.hurry.clone(),
+        };
+        (row.start)(call, body).map_err(|malformed| Refused::Body(row.key, version, malformed))
+    }
+}
+
+impl<B: Send + Sync> Service for Session<B> {
+    fn answer(&mut self, frame: Bytes) -> Answer {
+        self.start(frame).unwrap_or_else(|refused| {
+            metrics::request_refused();
+            tracing::info!(peer = %self.peer, reason = %refused, "closing a connection over its request");
+            Answer::Close
+        })
+    }
+}

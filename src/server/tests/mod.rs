@@ -1,0 +1,4 @@
+//! Sessions over real sockets.
+
+mod sessions;
+mod wire;
