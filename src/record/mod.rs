@@ -22,7 +22,7 @@ pub use builder::{BatchBuilder, BatchFull, BatchSpec};
 pub use error::BatchError;
 pub use header::{Attributes, BatchHeader, LENGTH_PREFIX_BYTES};
 pub use records::{Headers, Record, RecordIter, Records};
-pub use rules::{RecordError, RecordsRefused, ValidationError, ValidationRules};
+pub use rules::{RecordError, RecordsRefused, RefusalKind, ValidationError, ValidationRules};
 pub use valid::ValidBatch;
 pub use validate::validate;
 pub use view::{BatchView, Batches};

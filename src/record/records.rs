@@ -132,7 +132,8 @@ fn length(value: i32) -> Result<usize, &'static str> {
 
 fn bytes_or_null<'r>(rest: &mut &'r [u8]) -> Result<Option<&'r [u8]>, &'static str> {
     match varint(rest)? {
-        -1 => Ok(None),
+        // Clients write -1; any negative length is null to Kafka.
+        ..0 => Ok(None),
         other => rest.split_off(..length(other)?).ok_or(CUT).map(Some),
     }
 }

@@ -54,25 +54,45 @@ pub struct RecordError {
 /// Which of Kafka's errors the refused records make together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordsRefused {
-    /// INVALID_TIMESTAMP.
+    /// INVALID_TIMESTAMP, as soon as one record has a timestamp out of range.
     Timestamp,
     /// INVALID_RECORD.
     Record,
 }
 
+/// What a refusal means in Kafka's words. Only [`RefusalKind::Corrupt`] is worth sending again: bytes that were
+/// damaged on the way. What is wrong in itself must not be answered so, or clients repeat it until they time out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// CORRUPT_MESSAGE.
+    Corrupt,
+    /// INVALID_RECORD.
+    InvalidRecord,
+    /// INVALID_TIMESTAMP.
+    InvalidTimestamp,
+    /// MESSAGE_TOO_LARGE: clients cut the batch in two and try again, which helps against the bound on what it
+    /// unfolds to as well.
+    TooLarge,
+    /// UNSUPPORTED_COMPRESSION_TYPE. Kafka has no check for unknown codec bits and answers UNKNOWN_SERVER_ERROR.
+    UnsupportedCodec,
+    /// Magic 0 or 1. Kafka 4.3.1 answers INVALID_RECORD to those in Produce 3 and later, all that there is.
+    OldMagic,
+}
+
 /// A batch was refused. Nothing of it is appended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValidationError {
-    /// CORRUPT_MESSAGE.
+    /// The bytes are not a batch, or its records are not records; which of Kafka's errors that is, says
+    /// [`ValidationError::kind`].
     #[error(transparent)]
-    Corrupt(#[from] BatchError),
-    /// Magic 0 or 1: UNSUPPORTED_FOR_MESSAGE_FORMAT stands for what Kafka answers by version (see `server`).
+    Malformed(#[from] BatchError),
+    /// One of the formats of before 2017.
     #[error("only record batches with magic version 2 are allowed, this one has {0}")]
     OldMagic(i8),
-    /// Not one batch but none or several: INVALID_RECORD.
+    /// Not one batch but none or several, or one that is cut.
     #[error("a produce request must hold exactly one record batch per partition")]
     NotOneBatch,
-    /// MESSAGE_TOO_LARGE.
+    /// Larger than the topic allows.
     #[error("the batch has {size} bytes, more than the maximum of {max} (max.message.bytes)")]
     TooLarge {
         /// Its size.
@@ -80,10 +100,10 @@ pub enum ValidationError {
         /// The topic's limit.
         max: usize,
     },
-    /// The header contradicts itself: INVALID_RECORD.
+    /// The header contradicts itself.
     #[error("{0}")]
     Invalid(String),
-    /// The producer set LogAppendTime itself: INVALID_TIMESTAMP.
+    /// The producer set LogAppendTime itself.
     #[error("invalid timestamp type: a producer should not set it to LogAppendTime")]
     TimestampType,
     /// Single records were refused.
@@ -96,6 +116,31 @@ pub enum ValidationError {
         /// The first of them.
         errors: Vec<RecordError>,
     },
+}
+
+impl ValidationError {
+    /// Which of Kafka's errors it is.
+    pub fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Malformed(error) => match error {
+                BatchError::Crc { .. } | BatchError::BadLength(_) | BatchError::Magic(_) => RefusalKind::Corrupt,
+                BatchError::Codec(_) => RefusalKind::UnsupportedCodec,
+                BatchError::Bomb(_) => RefusalKind::TooLarge,
+                BatchError::Cut { .. }
+                | BatchError::Compression { .. }
+                | BatchError::Record { .. }
+                | BatchError::Trailing => RefusalKind::InvalidRecord,
+            },
+            Self::OldMagic(_) => RefusalKind::OldMagic,
+            Self::TooLarge { .. } => RefusalKind::TooLarge,
+            Self::TimestampType | Self::Records { kind: RecordsRefused::Timestamp, .. } => {
+                RefusalKind::InvalidTimestamp
+            }
+            Self::NotOneBatch | Self::Invalid(_) | Self::Records { kind: RecordsRefused::Record, .. } => {
+                RefusalKind::InvalidRecord
+            }
+        }
+    }
 }
 
 fn first(errors: &[RecordError]) -> String {

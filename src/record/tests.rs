@@ -185,7 +185,7 @@ fn what_is_out_of_the_rules_is_refused_by_its_own_error() {
     assert_eq!(refused(old.into(), rules()), ValidationError::OldMagic(1));
     let mut wrong = plain().to_vec();
     *wrong.last_mut().unwrap() ^= 1;
-    assert!(matches!(refused(wrong.into(), rules()), ValidationError::Corrupt(BatchError::Crc { .. })));
+    assert!(matches!(refused(wrong.into(), rules()), ValidationError::Malformed(BatchError::Crc { .. })));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Invariant: what is accepted can be tiered. Every record was walked, its timestamp fits Parquet's microseconds, its
 //! header names are UTF-8, its offsets are dense.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 
 use crate::model::limits::TIMESTAMP_MS_MAX;
@@ -23,20 +25,22 @@ pub fn validate(bytes: Bytes, rules: &ValidationRules) -> Result<ValidBatch, Val
     let view = match BatchView::parse(&bytes) {
         Ok(view) => view,
         Err(BatchError::Magic(magic @ (0 | 1))) => return Err(ValidationError::OldMagic(magic)),
-        Err(error) if bytes.is_empty() => {
-            tracing::trace!(%error, "an empty produce");
-            return Err(ValidationError::NotOneBatch);
-        }
+        Err(BatchError::Cut { .. }) => return Err(ValidationError::NotOneBatch),
         Err(error) => return Err(error.into()),
     };
     if view.bytes().len() != bytes.len() {
         return Err(ValidationError::NotOneBatch);
     }
+    let base_offset = view.header().base_offset.get();
+    if base_offset != 0 {
+        let text = format!("the base offset of a produced batch should be 0, but it is {base_offset}");
+        return Err(ValidationError::Invalid(text));
+    }
     if bytes.len() > rules.max_bytes {
         return Err(ValidationError::TooLarge { size: bytes.len(), max: rules.max_bytes });
     }
     view.verify_crc()?;
-    check_header(view.header(), rules)?;
+    check_header(view.header())?;
     let max_timestamp_ms = check_records(&view, rules)?;
     let accepted = rewritten(&view, &bytes, max_timestamp_ms, rules)?;
     if accepted.bytes().len() > rules.max_bytes {
@@ -45,11 +49,8 @@ pub fn validate(bytes: Bytes, rules: &ValidationRules) -> Result<ValidBatch, Val
     Ok(accepted)
 }
 
-fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), ValidationError> {
+fn check_header(header: &BatchHeader) -> Result<(), ValidationError> {
     let invalid = |text: String| Err(ValidationError::Invalid(text));
-    if header.base_offset.get() != 0 {
-        return invalid(format!("the base offset of a produced batch should be 0, but it is {}", header.base_offset));
-    }
     if header.last_offset_delta < 0 {
         return invalid(format!("the batch has an invalid offset range: [0, {}]", header.last_offset_delta));
     }
@@ -75,8 +76,9 @@ fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), Val
         return invalid("a transactional batch needs a producer id".to_owned());
     }
     header.attributes.codec()?;
-    let create_time = rules.timestamp_type == TimestampType::CreateTime;
-    if create_time && header.attributes.timestamp_type() == TimestampType::LogAppendTime {
+    // Kafka lets this through where the topic keeps CreateTime, and then gives the records other timestamps than those
+    // it has checked.
+    if header.attributes.timestamp_type() == TimestampType::LogAppendTime {
         return Err(ValidationError::TimestampType);
     }
     Ok(())
@@ -94,17 +96,14 @@ fn check_records(view: &BatchView<'_>, rules: &ValidationRules) -> Result<i64, V
         if seen.offset_delta != index && sparse.is_none() {
             sparse = Some((index, seen.offset_delta));
         }
+        // At most one error for a record, the first in Kafka's order.
         if rules.keys_required && !seen.has_key {
             refused
                 .add(RecordsRefused::Record, index, || "compacted topic cannot accept message without key".to_owned());
-        }
-        if !seen.names_are_utf8 {
+        } else if !seen.names_are_utf8 {
             refused.add(RecordsRefused::Record, index, || "a header's name is not UTF-8".to_owned());
-        }
-        if rules.timestamp_type == TimestampType::CreateTime
-            && let Err(message) = check_timestamp(timestamp_ms, rules)
-        {
-            refused.add(RecordsRefused::Timestamp, index, || message);
+        } else if rules.timestamp_type == TimestampType::CreateTime && !timestamp_is_allowed(timestamp_ms, rules) {
+            refused.add(RecordsRefused::Timestamp, index, || timestamp_refused(timestamp_ms, rules));
         }
     })?;
     if let Some((index, delta)) = sparse {
@@ -114,16 +113,26 @@ fn check_records(view: &BatchView<'_>, rules: &ValidationRules) -> Result<i64, V
     Ok(max_timestamp_ms)
 }
 
-fn check_timestamp(timestamp_ms: Option<i64>, rules: &ValidationRules) -> Result<(), String> {
-    let Some(timestamp_ms) = timestamp_ms.filter(|at| (-TIMESTAMP_MS_MAX..=TIMESTAMP_MS_MAX).contains(at)) else {
-        return Err("the timestamp does not fit microseconds of 64 bits".to_owned());
-    };
-    let earliest = rules.now_ms.saturating_sub(rules.timestamp_before_max_ms);
-    let latest = rules.now_ms.saturating_add(rules.timestamp_after_max_ms);
-    if timestamp_ms == -1 || (earliest..=latest).contains(&timestamp_ms) {
-        return Ok(());
+/// Parquet's microseconds must hold it, and the topic's window must contain it; -1 stands for none.
+fn timestamp_is_allowed(timestamp_ms: Option<i64>, rules: &ValidationRules) -> bool {
+    timestamp_ms.is_some_and(|at| {
+        (-TIMESTAMP_MS_MAX..=TIMESTAMP_MS_MAX).contains(&at) && (at == -1 || window_ms(rules).contains(&at))
+    })
+}
+
+fn window_ms(rules: &ValidationRules) -> RangeInclusive<i64> {
+    rules.now_ms.saturating_sub(rules.timestamp_before_max_ms)
+        ..=rules.now_ms.saturating_add(rules.timestamp_after_max_ms)
+}
+
+fn timestamp_refused(timestamp_ms: Option<i64>, rules: &ValidationRules) -> String {
+    let window = window_ms(rules);
+    match timestamp_ms.filter(|at| !window.contains(at)) {
+        Some(at) => {
+            format!("timestamp {at} is out of range: it should be within [{}, {}]", window.start(), window.end())
+        }
+        None => "the timestamp does not fit microseconds of 64 bits".to_owned(),
     }
-    Err(format!("timestamp {timestamp_ms} is out of range: it should be within [{earliest}, {latest}]"))
 }
 
 #[derive(Default)]
@@ -135,7 +144,10 @@ struct Refused {
 
 impl Refused {
     fn add(&mut self, kind: RecordsRefused, index: i32, message: impl FnOnce() -> String) {
-        self.kind.get_or_insert(kind);
+        // One timestamp makes the whole an INVALID_TIMESTAMP, whatever else is wrong.
+        if kind == RecordsRefused::Timestamp || self.kind.is_none() {
+            self.kind = Some(kind);
+        }
         self.total += 1;
         if self.errors.len() < RECORD_ERRORS_MAX {
             self.errors.push(RecordError { index, message: message() });

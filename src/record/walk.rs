@@ -115,10 +115,10 @@ impl<R: BufRead> Body<'_, R> {
         self.plain.skip(length)
     }
 
-    /// Skips bytes or null; says whether there were bytes.
+    /// Skips bytes or null; says whether there were bytes. Null is -1, and any other negative length, as in Kafka.
     fn skip_nullable(&mut self) -> Result<bool, Stop> {
         match self.varint()? {
-            -1 => Ok(false),
+            ..0 => Ok(false),
             length => self.skip(length).map(|()| true),
         }
     }
