@@ -1,4 +1,8 @@
-//! Batches as a whole: built, validated, walked, damaged, and compared with an independent encoder.
+//! Batches as a whole: built, validated, walked, damaged; in the files beside, compared with what others write and with
+//! what Kafka answers.
+
+mod kafkas_answers;
+mod peers;
 
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
@@ -29,7 +33,11 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 fn batch(rows: &[Row], codec: Codec) -> ValidBatch {
-    let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::ZERO, LeaderEpoch::new(-1), codec));
+    built(rows, BatchSpec::plain(Offset::ZERO, LeaderEpoch::new(-1), codec))
+}
+
+fn built(rows: &[Row], spec: BatchSpec) -> ValidBatch {
+    let mut builder = BatchBuilder::new(spec);
     for (offset, row) in (0i64..).zip(rows) {
         let headers = row.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
         builder.push(Offset::new(offset), row.timestamp_ms, row.key.as_deref(), row.value.as_deref(), headers).unwrap();
@@ -118,42 +126,6 @@ proptest! {
         if let Ok(view) = BatchView::parse(&bytes) {
             let _ = view.records().map(|records| records.iter().count());
         }
-    }
-}
-
-#[test]
-fn an_independent_encoder_agrees() {
-    use kafka_protocol::records::{
-        Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType as Kind,
-    };
-    let records: Vec<_> = (0..3)
-        .map(|n| Record {
-            transactional: false,
-            control: false,
-            partition_leader_epoch: 0,
-            producer_id: 7,
-            producer_epoch: 1,
-            timestamp_type: Kind::Creation,
-            offset: n,
-            sequence: 10 + i32::try_from(n).unwrap(),
-            timestamp: 1_700_000_000_000 + n,
-            key: Some(Bytes::from(format!("k{n}"))),
-            value: (n != 1).then(|| Bytes::from("v")),
-            headers: Default::default(),
-            delete_horizon: false,
-        })
-        .collect();
-    for compression in [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd, Compression::Snappy]
-    {
-        let mut bytes = BytesMut::new();
-        let options = RecordEncodeOptions { version: 2, compression };
-        let Ok(()) = RecordBatchEncoder::encode(&mut bytes, &records, &options) else { continue };
-        let accepted = validate(bytes.freeze(), &rules()).unwrap();
-        assert_eq!(accepted.header().producer_id, ProducerId(7));
-        assert_eq!(accepted.header().last_sequence(), 12);
-        let rows = rows_of(accepted.bytes());
-        assert_eq!(rows[1].value, None);
-        assert_eq!(rows[2].key.as_deref(), Some(b"k2".as_slice()));
     }
 }
 
