@@ -4,6 +4,7 @@
 pub mod ids;
 pub mod limits;
 pub mod offset;
+pub mod settings;
 pub mod topic_config;
 
 pub use ids::{BrokerId, ProducerId, TopicId, TopicName, TopicPartition};
