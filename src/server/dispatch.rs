@@ -19,7 +19,7 @@ use crate::net::{Answer, Reply};
 #[derive(Debug)]
 pub struct Shared<B> {
     /// What the handlers work on.
-    pub broker: Arc<B>,
+    pub state: Arc<B>,
     /// Who answers what.
     pub table: Table<B>,
 }
@@ -45,8 +45,8 @@ pub struct Call<B> {
 
 impl<B> Call<B> {
     /// What the handlers work on.
-    pub fn broker(&self) -> &Arc<B> {
-        &self.shared.broker
+    pub fn state(&self) -> &Arc<B> {
+        &self.shared.state
     }
 
     /// The reply, as a frame.

@@ -7,6 +7,7 @@
 pub mod dispatch;
 pub mod session;
 
+mod fetch_response;
 pub mod reply;
 
 pub mod listening;

@@ -1,4 +1,5 @@
 //! Sessions over real sockets.
 
+mod fetch_responses;
 mod sessions;
 mod wire;

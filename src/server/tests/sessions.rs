@@ -25,7 +25,7 @@ struct Fake {
 
 async fn heartbeat(call: Arc<Call<Fake>>, request: HeartbeatRequest) -> HeartbeatResponse {
     tokio::select! {
-        permit = call.broker().permits.acquire() => permit.unwrap().forget(),
+        permit = call.state().permits.acquire() => permit.unwrap().forget(),
         () = call.hurry.cancelled() => {}
     }
     HeartbeatResponse::default().with_throttle_time_ms(request.generation_id)
@@ -38,7 +38,7 @@ fn metadata(_call: &Call<Fake>, request: MetadataRequest) -> MetadataResponse {
 
 fn fake() -> Arc<Shared<Fake>> {
     Arc::new(Shared {
-        broker: Arc::new(Fake { permits: Arc::new(Semaphore::new(0)) }),
+        state: Arc::new(Fake { permits: Arc::new(Semaphore::new(0)) }),
         table: Table::new(vec![
             Api { key: ApiKey::Metadata, min: 3, max: 13, start: |call, body| at_once(call, body, metadata) },
             Api { key: ApiKey::Heartbeat, min: 0, max: 4, start: |call, body| alone(call, body, heartbeat) },
@@ -97,7 +97,7 @@ async fn a_request_that_waits_holds_back_those_behind_it() {
     wire.send(&MetadataRequest::default().with_topics(None), 9).await;
     let mut byte = [0];
     assert!(futures::poll!(Box::pin(wire.stream.peek(&mut byte))).is_pending());
-    shared.broker.permits.add_permits(1);
+    shared.state.permits.add_permits(1);
     assert_eq!(wire.receive::<HeartbeatRequest>(4, 1).await.throttle_time_ms, 7);
     assert_eq!(wire.receive::<MetadataRequest>(9, 0).await.throttle_time_ms, -1);
 }
@@ -132,7 +132,7 @@ async fn stopping_ends_waits_early_and_answers_them() {
     wire.call(&MetadataRequest::default(), 9).await;
     wire.send(&HeartbeatRequest::default(), 4).await;
     server.stop(Duration::from_secs(60)).await;
-    assert_eq!(shared.broker.permits.available_permits(), 0);
+    assert_eq!(shared.state.permits.available_permits(), 0);
 }
 
 /// A valid frame with a few bytes changed, or nothing but noise.
@@ -162,7 +162,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let shared = fake();
-            shared.broker.permits.add_permits(1000);
+            shared.state.permits.add_permits(1000);
             let server = serve(&shared).await;
             for frame in frames {
                 let mut wire = Wire::connect(server.address()).await;
