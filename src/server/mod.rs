@@ -7,7 +7,8 @@
 pub mod dispatch;
 pub mod session;
 
-mod fetch_response;
+pub mod fetch_response;
+pub mod fetch_session;
 pub mod reply;
 
 pub mod listening;
