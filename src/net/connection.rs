@@ -78,6 +78,16 @@ pub enum Reply {
     Close,
 }
 
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Response(response) => Self::Now(response),
+            Reply::Silent => Self::Silent,
+            Reply::Close => Self::Close,
+        }
+    }
+}
+
 /// Takes the frames of one connection, in order.
 pub trait Service: Send {
     /// Does what must be done in order, and says what becomes of the rest.

@@ -7,6 +7,8 @@
 pub mod dispatch;
 pub mod session;
 
+pub mod errors;
+pub mod fetch_read;
 pub mod fetch_response;
 pub mod fetch_session;
 pub mod reply;
@@ -14,10 +16,12 @@ pub mod reply;
 pub mod listening;
 mod options;
 
+pub mod front_end;
 pub mod handlers;
 
 mod metrics;
 
+pub use front_end::{FetchLimits, FrontEnd, Node};
 pub use listening::{BindError, Server};
 pub use options::ServerOptions;
 

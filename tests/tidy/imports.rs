@@ -21,7 +21,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("replication", &["record", "log"]),
     ("coordinator", &[]),
     ("broker", &["replication"]),
-    ("server", &["net"]),
+    ("server", &["record", "log", "net", "replication", "broker"]),
     ("admin", &[]),
     ("config", &[]),
     ("cli", &[]),

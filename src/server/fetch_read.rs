@@ -1,0 +1,199 @@
+//! Reading for a fetch: one budget of bytes over all its partitions, and a wait at the tail.
+//!
+//! Invariants: the answer is at most `bytes_max`, but for one batch where the first that is found is larger, once a
+//! request; a wait ends at the deadline, when there is enough, or when nobody waits any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use tokio::sync::Notify;
+
+use super::dispatch::Call;
+use super::errors::KafkaError;
+use super::fetch_response::{FetchedPartition, FetchedRecords};
+use super::fetch_session::{PartitionKey, Wanted};
+use super::front_end::{FrontEnd, find_partition, find_topic};
+use crate::broker::Topics;
+use crate::model::{LeaderEpoch, Offset};
+use crate::net::FileSlice;
+use crate::replication::{Isolation, Partition, Read, ReadBounds};
+
+/// What a fetch may take and wait for.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Whether topics are named by id.
+    pub by_id: bool,
+    /// Whether another broker asks; there are none that may.
+    pub from_a_replica: bool,
+    /// Which records the client sees.
+    pub isolation: Isolation,
+    /// What the whole answer may hold.
+    pub bytes_max: usize,
+    /// What is enough to answer at once.
+    pub bytes_min: usize,
+    /// How long to wait for it.
+    pub wait_max: Duration,
+}
+
+/// What one partition answers.
+#[derive(Debug)]
+pub struct ReadOne {
+    /// Which.
+    pub key: PartitionKey,
+    /// What.
+    pub answer: FetchedPartition,
+}
+
+/// Reads, and waits at the tail until there is enough.
+pub async fn read_until_enough(
+    call: &Call<FrontEnd>,
+    wanted: Vec<(PartitionKey, Wanted)>,
+    bounds: &Bounds,
+) -> Vec<ReadOne> {
+    let first = read_all(&call.state().topics(), &wanted, bounds, None);
+    if first.is_enough(bounds) || bounds.wait_max.is_zero() || wanted.is_empty() {
+        return first.answers;
+    }
+    drop(first);
+    let mut deadline = call.state().clock.sleep(bounds.wait_max);
+    loop {
+        // Registered before the read, so that nothing which comes between the two is missed.
+        let news = Arc::new(Notify::new());
+        let read = read_all(&call.state().topics(), &wanted, bounds, Some(&news));
+        if read.is_enough(bounds) {
+            return read.answers;
+        }
+        tokio::select! {
+            () = news.notified() => {}
+            () = &mut deadline => return read.answers,
+            () = call.hurry.cancelled() => return read.answers,
+        }
+    }
+}
+
+/// One pass over all partitions.
+struct Pass {
+    answers: Vec<ReadOne>,
+    bytes: usize,
+    must_be_told: bool,
+}
+
+impl Pass {
+    fn is_enough(&self, bounds: &Bounds) -> bool {
+        self.must_be_told || self.bytes >= bounds.bytes_min
+    }
+}
+
+fn read_all(topics: &Topics, wanted: &[(PartitionKey, Wanted)], bounds: &Bounds, news: Option<&Arc<Notify>>) -> Pass {
+    let mut pass = Pass { answers: Vec::with_capacity(wanted.len()), bytes: 0, must_be_told: false };
+    for (key, wanted) in wanted {
+        let room = Room { bytes: bounds.bytes_max.saturating_sub(pass.bytes), is_first: pass.bytes == 0 };
+        let topic = find_topic(topics, &key.topic, bounds.by_id.then_some(key.topic_id));
+        let answer = match find_partition(&topic, key.partition) {
+            Ok(partition) => {
+                if let Some(news) = news {
+                    partition.watch(news);
+                }
+                read_one(partition, key.partition, wanted, bounds, room)
+                    .unwrap_or_else(|error| FetchedPartition::failed(key.partition, error))
+            }
+            Err(error) => {
+                FetchedPartition { aborted: Some(Vec::new()), ..FetchedPartition::failed(key.partition, error) }
+            }
+        };
+        pass.bytes += answer.records.length();
+        pass.must_be_told |= answer.error.is_some() || answer.diverging.is_some();
+        pass.answers.push(ReadOne { key: key.clone(), answer });
+    }
+    pass
+}
+
+/// What is left for one partition.
+#[derive(Clone, Copy)]
+struct Room {
+    bytes: usize,
+    /// Nothing was found before it: then one batch is, however large.
+    is_first: bool,
+}
+
+fn read_one(
+    partition: &Arc<Partition>,
+    number: i32,
+    wanted: &Wanted,
+    bounds: &Bounds,
+    room: Room,
+) -> Result<FetchedPartition, ResponseError> {
+    if bounds.from_a_replica {
+        return Err(ResponseError::NotLeaderOrFollower);
+    }
+    let epoch = |number: i32| (number >= 0).then(|| LeaderEpoch::new(number));
+    partition.check_epoch(epoch(wanted.current_leader_epoch)).map_err(|error| error.kafka())?;
+    if wanted.fetch_offset < 0 {
+        return Err(ResponseError::OffsetOutOfRange);
+    }
+    let from = Offset::new(wanted.fetch_offset);
+    let diverging = match epoch(wanted.last_fetched_epoch) {
+        Some(last) => diverging(partition, last, from)?,
+        None => None,
+    };
+    let max_bytes =
+        if diverging.is_some() { 0 } else { usize::try_from(wanted.max_bytes).unwrap_or(0).min(room.bytes) };
+    let Read { watermarks, slice } = partition
+        .read(ReadBounds {
+            from,
+            max_bytes,
+            at_least_one: room.is_first && diverging.is_none(),
+            isolation: bounds.isolation,
+        })
+        .map_err(|error| {
+            let code = error.kafka();
+            if code == ResponseError::KafkaStorageError {
+                tracing::error!(%error, topic = %partition.topic(), partition = number, "could not read");
+            }
+            code
+        })?;
+    let slice = slice.filter(|_| diverging.is_none());
+    let aborted = match (bounds.isolation, &slice) {
+        (Isolation::ReadUncommitted, _) => None,
+        (Isolation::ReadCommitted, None) => Some(Vec::new()),
+        (Isolation::ReadCommitted, Some(_)) => Some(aborted(partition, from, watermarks.last_stable)?),
+    };
+    let records = slice.map_or(FetchedRecords::None, |slice| {
+        FetchedRecords::File(FileSlice { file: slice.file, position: slice.position, length: slice.length })
+    });
+    Ok(FetchedPartition {
+        partition: number,
+        error: None,
+        high_watermark: watermarks.high_watermark.get(),
+        last_stable_offset: watermarks.last_stable.get(),
+        log_start_offset: watermarks.log_start.get(),
+        diverging,
+        aborted,
+        records,
+    })
+}
+
+/// Where the client's records and the leader's part, if they do before `from`.
+fn diverging(
+    partition: &Partition,
+    last: LeaderEpoch,
+    from: Offset,
+) -> Result<Option<(LeaderEpoch, Offset)>, ResponseError> {
+    let log = partition.log();
+    let (epoch, end) =
+        log.epochs().end_offset_for(last, log.log_end_offset()).ok_or(ResponseError::OffsetOutOfRange)?;
+    Ok((epoch < last || end < from).then_some((epoch, end)))
+}
+
+fn aborted(
+    partition: &Partition,
+    from: Offset,
+    upto: Offset,
+) -> Result<Vec<(crate::model::ProducerId, Offset)>, ResponseError> {
+    let aborted = partition.log().aborted_transactions(from, upto).map_err(|error| {
+        tracing::error!(%error, topic = %partition.topic(), "could not read aborted transactions");
+        error.kafka()
+    })?;
+    Ok(aborted.into_iter().map(|one| (one.producer_id, one.first_offset)).collect())
+}

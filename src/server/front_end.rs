@@ -1,0 +1,114 @@
+//! What the handlers work on, and the table that names them.
+
+use std::sync::Arc;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::ApiKey;
+use uuid::Uuid;
+
+use super::dispatch::{Api, Start, Table, alone, at_once};
+use super::fetch_session::FetchSessions;
+use super::handlers::{
+    api_versions, describe_cluster, describe_producers, describe_topic_partitions, fetch, find_coordinator,
+    list_offsets, metadata, offset_for_leader_epoch, produce,
+};
+use crate::broker::{Registry, Topic, Topics};
+use crate::clock::Clock;
+use crate::model::{BrokerId, TopicId};
+use crate::replication::Partition;
+
+/// Who this broker says that it is.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its number.
+    pub id: BrokerId,
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// The host that clients are told.
+    pub host: String,
+    /// The port that clients are told.
+    pub port: u16,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+}
+
+/// Bounds of a fetch that are the broker's.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// `fetch.max.bytes`.
+    pub bytes_max: usize,
+    /// `max.incremental.fetch.session.cache.slots`.
+    pub sessions_max: usize,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self { bytes_max: 55 * 1024 * 1024, sessions_max: 1000 }
+    }
+}
+
+/// What the handlers work on.
+#[derive(Debug)]
+pub struct FrontEnd {
+    pub(super) registry: Arc<Registry>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) node: Node,
+    pub(super) fetch_limits: FetchLimits,
+    pub(super) fetch_sessions: FetchSessions,
+}
+
+impl FrontEnd {
+    /// A front end to these topics.
+    pub fn new(registry: Arc<Registry>, clock: Arc<dyn Clock>, node: Node, fetch_limits: FetchLimits) -> Self {
+        let fetch_sessions = FetchSessions::new(fetch_limits.sessions_max, clock.now_ms().unsigned_abs());
+        Self { registry, clock, node, fetch_limits, fetch_sessions }
+    }
+
+    /// Who this broker is, as clients are told.
+    pub(super) fn node(&self) -> Node {
+        self.node.clone()
+    }
+
+    /// All topics now. One request looks once, so that its answers agree with each other.
+    pub(super) fn topics(&self) -> Arc<Topics> {
+        self.registry.topics()
+    }
+}
+
+/// The topic that a request names, by id where its version has ids.
+pub(super) fn find_topic<'a>(
+    topics: &'a Topics,
+    name: &str,
+    id: Option<Uuid>,
+) -> Result<&'a Arc<Topic>, ResponseError> {
+    match id {
+        Some(id) => topics.by_id(TopicId::from_uuid(id)).ok_or(ResponseError::UnknownTopicId),
+        None => topics.by_name(name).ok_or(ResponseError::UnknownTopicOrPartition),
+    }
+}
+
+/// The partition that a request names.
+pub(super) fn find_partition<'a>(
+    topic: &Result<&'a Arc<Topic>, ResponseError>,
+    partition: i32,
+) -> Result<&'a Arc<Partition>, ResponseError> {
+    let topic: &'a Arc<Topic> = (*topic)?;
+    topic.partition(partition).ok_or(ResponseError::UnknownTopicOrPartition)
+}
+
+/// What is served, in which versions. Newer ones than the wire crate decodes are not promised.
+pub fn table() -> Table<FrontEnd> {
+    let row = |key, min, max, start: Start<FrontEnd>| Api { key, min, max, start };
+    Table::new(vec![
+        row(ApiKey::Produce, 3, 13, produce::start),
+        row(ApiKey::Fetch, 4, 18, fetch::start),
+        row(ApiKey::ListOffsets, 1, 10, |call, body| alone(call, body, list_offsets::handle)),
+        row(ApiKey::Metadata, 0, 13, |call, body| alone(call, body, metadata::handle)),
+        row(ApiKey::FindCoordinator, 0, 6, |call, body| at_once(call, body, find_coordinator::handle)),
+        row(ApiKey::OffsetForLeaderEpoch, 2, 4, |call, body| at_once(call, body, offset_for_leader_epoch::handle)),
+        row(ApiKey::DescribeCluster, 0, 2, |call, body| at_once(call, body, describe_cluster::handle)),
+        row(ApiKey::DescribeProducers, 0, 0, |call, body| at_once(call, body, describe_producers::handle)),
+        row(ApiKey::DescribeTopicPartitions, 0, 0, |call, body| at_once(call, body, describe_topic_partitions::handle)),
+        row(ApiKey::ApiVersions, 0, 4, |call, body| at_once(call, body, api_versions::handle)),
+    ])
+}

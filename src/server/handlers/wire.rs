@@ -1,0 +1,40 @@
+//! The wire's numbers as the broker's values: where several requests spell a thing in the same way.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::BrokerId as WireBrokerId;
+use kafka_protocol::protocol::StrBytes;
+
+use crate::model::LeaderEpoch;
+use crate::replication::Isolation;
+use crate::server::front_end::Node;
+
+/// What a client may do with a topic where nobody is refused anything, as Kafka spells it: read, write, create, delete,
+/// alter, describe, describe configs, alter configs.
+pub const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+/// The same for the cluster: create, alter, describe, cluster action, describe configs, alter configs, idempotent write.
+pub const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+
+/// An epoch, where a client has one.
+pub fn epoch_of(number: i32) -> Option<LeaderEpoch> {
+    (number >= 0).then(|| LeaderEpoch::new(number))
+}
+
+/// `isolation.level`.
+pub fn isolation_of(level: i8) -> Isolation {
+    if level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted }
+}
+
+/// A text on the wire.
+pub fn text(text: impl Into<String>) -> StrBytes {
+    StrBytes::from_string(text.into())
+}
+
+/// A broker's number on the wire.
+pub fn node_id(node: &Node) -> WireBrokerId {
+    WireBrokerId(node.id.0)
+}
+
+/// The code of an outcome.
+pub fn code_of<T>(outcome: &Result<T, ResponseError>) -> i16 {
+    outcome.as_ref().err().map_or(0, ResponseError::code)
+}
