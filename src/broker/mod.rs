@@ -1,9 +1,28 @@
 //! Layer 6: owns the rooms; starts and stops them in named steps; the one table of background tasks.
 
+mod configs;
+mod create_topics;
 mod data_dir;
+mod delete_topics;
+mod ids;
+mod open_topic;
+mod options;
+mod producer_ids;
 mod registry;
+mod start;
+mod state;
+mod stop;
+mod tasks;
 mod topic;
 
+pub use create_topics::{CreateTopicError, CreatedTopic, NewTopic};
 pub use data_dir::{DataDir, DataDirError, Identity};
+pub use ids::RandomBytes;
+pub use options::{BrokerOptions, Endpoint};
 pub use registry::{Registry, Topics};
+pub use start::{BrokerParts, StartError};
+pub use state::Broker;
 pub use topic::{Overrides, Topic};
+
+#[cfg(test)]
+mod tests;

@@ -129,7 +129,8 @@ impl PartitionLog {
             appender.unsynced.push(active);
         }
         self.unsynced_bytes.fetch_add(size, Ordering::Relaxed);
-        self.unsynced_batches.fetch_add(1, Ordering::Relaxed);
+        let records = u64::try_from(header.record_count).unwrap_or(0);
+        self.unsynced_records.fetch_add(records, Ordering::Relaxed);
         appender.bytes_since_checkpoint += size;
         if appender.bytes_since_checkpoint >= CHECKPOINT_BYTES {
             self.checkpoint_due.store(true, Ordering::Relaxed);

@@ -164,7 +164,7 @@ impl PartitionLog {
             high_watermark: AtomicI64::new(end.get()),
             first_unstable: AtomicI64::new(i64::MAX),
             unsynced_bytes: AtomicU64::new(0),
-            unsynced_batches: AtomicU64::new(0),
+            unsynced_records: AtomicU64::new(0),
             checkpoint_due: AtomicBool::new(false),
             doomed: Mutex::default(),
             appender: Mutex::new(Appender {

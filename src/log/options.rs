@@ -26,9 +26,6 @@ pub struct LogOptions {
     pub producer_id_expiration_ms: i64,
 }
 
-/// Kafka's default of `producer.id.expiration.ms`.
-const PRODUCER_ID_EXPIRATION_MS: i64 = 24 * 60 * 60 * 1000;
-
 impl From<&TopicConfig> for LogOptions {
     fn from(config: &TopicConfig) -> Self {
         Self {
@@ -39,7 +36,7 @@ impl From<&TopicConfig> for LogOptions {
             index_interval_bytes: u64::from(config.segment.index_interval_bytes),
             preallocate: config.segment.preallocate,
             file_delete_delay_ms: config.retention.file_delete_delay_ms,
-            producer_id_expiration_ms: PRODUCER_ID_EXPIRATION_MS,
+            producer_id_expiration_ms: config.producer_id_expiration_ms,
         }
     }
 }

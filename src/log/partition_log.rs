@@ -51,7 +51,7 @@ pub struct PartitionLog {
     /// The first offset of a transaction that is open or not settled; `i64::MAX` without one.
     pub(super) first_unstable: AtomicI64,
     pub(super) unsynced_bytes: AtomicU64,
-    pub(super) unsynced_batches: AtomicU64,
+    pub(super) unsynced_records: AtomicU64,
     pub(super) checkpoint_due: AtomicBool,
     /// Files of removed segments, and when they go.
     pub(super) doomed: Mutex<Vec<(i64, PathBuf)>>,
@@ -117,9 +117,9 @@ impl PartitionLog {
         self.unsynced_bytes.load(Ordering::Relaxed)
     }
 
-    /// Batches that the next sync would cover.
-    pub fn unsynced_batches(&self) -> u64 {
-        self.unsynced_batches.load(Ordering::Relaxed)
+    /// Records that the next sync would cover.
+    pub fn unsynced_records(&self) -> u64 {
+        self.unsynced_records.load(Ordering::Relaxed)
     }
 
     /// Bytes of all local batches.

@@ -27,7 +27,7 @@ impl PartitionLog {
 
     /// With the sync lock held.
     pub(super) fn sync_locked(&self) -> Result<Offset, LogError> {
-        let (target, segments, names, bytes, batches) = {
+        let (target, segments, names, bytes, records) = {
             let mut appender = self.appender.lock();
             if appender.broken {
                 return Err(LogError::Broken);
@@ -37,7 +37,7 @@ impl PartitionLog {
                 std::mem::take(&mut appender.unsynced),
                 std::mem::take(&mut appender.names_unsynced),
                 self.unsynced_bytes.load(Ordering::Relaxed),
-                self.unsynced_batches.load(Ordering::Relaxed),
+                self.unsynced_records.load(Ordering::Relaxed),
             )
         };
         if let Err(error) = self.sync_all(&segments, names) {
@@ -45,7 +45,7 @@ impl PartitionLog {
             return Err(error);
         }
         self.unsynced_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.unsynced_batches.fetch_sub(batches, Ordering::Relaxed);
+        self.unsynced_records.fetch_sub(records, Ordering::Relaxed);
         self.stable_end.fetch_max(target.get(), Ordering::AcqRel);
         Ok(self.stable_end())
     }
@@ -60,6 +60,11 @@ impl PartitionLog {
     /// Whether so much was appended since the last checkpoint that the next should not wait for its time.
     pub fn checkpoint_due(&self) -> bool {
         self.checkpoint_due.load(Ordering::Relaxed)
+    }
+
+    /// Whether anything became stable since the last checkpoint.
+    pub fn needs_checkpoint(&self) -> bool {
+        self.stable_end() > super::partition_log::load(&self.recovery_point)
     }
 
     /// Moves the recovery point to the stable end and writes it down, with the log start and the high watermark.

@@ -51,7 +51,7 @@ impl PartitionLog {
         appender.indexes_unsynced.retain(|segment| segment.base < active.base);
         appender.bytes_since_index = 0;
         self.unsynced_bytes.store(0, Ordering::Relaxed);
-        self.unsynced_batches.store(0, Ordering::Relaxed);
+        self.unsynced_records.store(0, Ordering::Relaxed);
         self.log_end.store(end.get(), Ordering::Release);
         self.stable_end.store(end.get(), Ordering::Release);
         self.high_watermark.fetch_min(end.get(), Ordering::AcqRel);

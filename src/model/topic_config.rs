@@ -153,6 +153,8 @@ pub struct TopicConfig {
     pub remote: RemoteConfig,
     /// `min.insync.replicas`.
     pub min_insync_replicas: u32,
+    /// `producer.id.expiration.ms`, the broker's: how long an idle producer is remembered.
+    pub producer_id_expiration_ms: i64,
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -194,6 +196,7 @@ impl Default for TopicConfig {
                 delete_max_delay_ms: 7 * DAY_MS,
             },
             min_insync_replicas: 1,
+            producer_id_expiration_ms: DAY_MS,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Layer 4: one partition across brokers. With one broker that is the leader alone; the watermark, the epochs and the
 //! meaning of an acknowledgement are the cluster's already.
 
+mod delete_records;
 mod errors;
 mod high_watermark;
 mod list_offsets;

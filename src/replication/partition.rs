@@ -11,13 +11,13 @@
 //! unless the topic says `tidelog.flush.on.ack=false`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::log::{Appended, LogOptions, PartitionLog};
+use crate::log::{self, Appended, LogError, LogOptions, PartitionLog};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicName, TopicPartition};
 use crate::record::ValidBatch;
 
@@ -79,7 +79,8 @@ pub struct Partition {
     health: Arc<LogDirHealth>,
     syncer: Arc<Syncer>,
     clock: Arc<dyn Clock>,
-    deleted: AtomicBool,
+    /// When everything was last seen synced, or a sync was last started for `flush.ms`.
+    flushed_ms: AtomicI64,
 }
 
 /// How many replicas are in sync: the leader alone.
@@ -108,8 +109,8 @@ impl Partition {
             stable: StableLog::new(log, Arc::clone(&health)),
             health,
             syncer,
+            flushed_ms: AtomicI64::new(clock.now_ms()),
             clock,
-            deleted: AtomicBool::new(false),
         }
     }
 
@@ -150,10 +151,19 @@ impl Partition {
         if acks == Acks::All && config.min_insync_replicas > IN_SYNC {
             return Err(AppendError::NotEnoughReplicas { in_sync: IN_SYNC, required: config.min_insync_replicas });
         }
-        let appended = self.stable.log().append(batch, self.leader_epoch, self.clock.now_ms())?;
-        if config.flush.on_ack {
+        let appended = match self.stable.log().append(batch, self.leader_epoch, self.clock.now_ms()) {
+            Ok(appended) => appended,
+            Err(log::AppendError::Log(error)) if !error.is_disk_full() => {
+                self.stable.fail(&error.to_string());
+                return Err(log::AppendError::Log(error).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let many = self.log().unsynced_records() >= config.flush.messages;
+        if config.flush.on_ack || many {
             self.stable.want_sync(&self.syncer);
-        } else {
+        }
+        if !config.flush.on_ack {
             self.stable.show_all();
         }
         Ok(appended)
@@ -181,6 +191,11 @@ impl Partition {
         self.stable.watermark().watch(watcher);
     }
 
+    /// Has everyone who waits look again: the log start has moved.
+    pub(super) fn wake_watchers(&self) {
+        self.stable.watermark().wake_watchers();
+    }
+
     /// Its log.
     pub fn log(&self) -> &Arc<PartitionLog> {
         self.stable.log()
@@ -188,7 +203,7 @@ impl Partition {
 
     /// Whether the topic still exists and the log directory is healthy.
     pub(super) fn check_serving(&self) -> Result<(), NotServing> {
-        if self.deleted.load(Ordering::Acquire) {
+        if self.stable.is_retired() {
             return Err(NotServing::Deleted);
         }
         if !self.health.is_online() {
@@ -209,20 +224,30 @@ impl Partition {
 
     /// The topic is being deleted: nothing is served any more, and whoever waits is told.
     pub fn retire(&self) {
-        self.deleted.store(true, Ordering::Release);
-        self.stable.watermark().go_offline();
+        self.stable.retire();
     }
 
-    /// Syncs what is not synced yet, by `flush.ms` or on the way out.
-    pub fn flush(&self) {
-        if self.log().unsynced_bytes() > 0 {
+    /// Starts a sync where `flush.ms` has passed since the last one that this started.
+    pub fn flush_if_due(&self, now_ms: i64) {
+        let every_ms = i64::try_from(self.config.load().flush.ms).unwrap_or(i64::MAX);
+        if self.log().unsynced_bytes() == 0 {
+            self.flushed_ms.store(now_ms, Ordering::Relaxed);
+        } else if now_ms.saturating_sub(self.flushed_ms.load(Ordering::Relaxed)) >= every_ms {
+            self.flushed_ms.store(now_ms, Ordering::Relaxed);
             self.stable.want_sync(&self.syncer);
         }
     }
 
     /// Takes the log directory offline: an I/O error was seen outside of a sync.
     pub fn fail(&self, reason: &str) {
-        self.health.fail(reason);
-        self.stable.watermark().go_offline();
+        self.stable.fail(reason);
+    }
+
+    /// Syncs what is not synced and writes the recovery point down, if there is anything new. Blocks.
+    pub fn checkpoint(&self) -> Result<(), LogError> {
+        if self.check_serving().is_err() || !(self.log().unsynced_bytes() > 0 || self.log().needs_checkpoint()) {
+            return Ok(());
+        }
+        self.stable.checkpoint()
     }
 }

@@ -14,10 +14,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::log::PartitionLog;
+use crate::log::{LogError, PartitionLog};
 use crate::model::Offset;
 
 use super::high_watermark::HighWatermark;
@@ -45,13 +46,15 @@ pub(super) struct StableLog {
     watermark: HighWatermark,
     turn: Mutex<Turn>,
     health: Arc<LogDirHealth>,
+    /// The topic is deleted: its files may go under a sync, and nobody waits for that.
+    retired: AtomicBool,
 }
 
 impl StableLog {
     /// A log that was just opened: all of it is stable.
     pub(super) fn new(log: Arc<PartitionLog>, health: Arc<LogDirHealth>) -> Arc<Self> {
         let watermark = HighWatermark::new(log.stable_end());
-        Arc::new(Self { log, watermark, turn: Mutex::new(Turn::Idle), health })
+        Arc::new(Self { log, watermark, turn: Mutex::new(Turn::Idle), health, retired: AtomicBool::new(false) })
     }
 
     pub(super) fn log(&self) -> &Arc<PartitionLog> {
@@ -97,9 +100,31 @@ impl StableLog {
         again
     }
 
-    fn fail(&self, reason: &str) {
-        self.health.fail(reason);
+    /// Nobody is served any more.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
         self.watermark.go_offline();
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// An I/O error was seen: the log directory goes offline.
+    pub(super) fn fail(&self, reason: &str) {
+        if !self.is_retired() {
+            self.health.fail(reason);
+        }
+        self.watermark.go_offline();
+    }
+
+    /// Syncs what is not synced and writes the recovery point down. Blocks.
+    pub(super) fn checkpoint(&self) -> Result<(), LogError> {
+        if self.log.unsynced_bytes() > 0 {
+            let stable_end = self.log.sync()?;
+            self.advance(stable_end);
+        }
+        self.log.checkpoint()
     }
 
     fn advance(&self, to: Offset) {

@@ -20,7 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("tiering", &[]),
     ("replication", &["record", "log"]),
     ("coordinator", &[]),
-    ("broker", &["replication"]),
+    ("broker", &["catalog", "log", "record", "replication"]),
     ("server", &["record", "log", "net", "replication", "broker"]),
     ("admin", &[]),
     ("config", &[]),

@@ -78,6 +78,7 @@ impl BrokerSettings {
             message: message(&values),
             remote,
             min_insync_replicas: u32::try_from(values.number("min.insync.replicas")).unwrap_or(u32::MAX),
+            producer_id_expiration_ms: self.number("producer.id.expiration.ms"),
         })
     }
 }

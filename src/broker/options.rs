@@ -1,0 +1,37 @@
+//! What a broker is told at start.
+
+use std::path::PathBuf;
+
+use crate::model::BrokerId;
+use crate::model::settings::BrokerSettings;
+
+/// Where clients reach this broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// What a broker is told at start.
+#[derive(Clone, Debug)]
+pub struct BrokerOptions {
+    /// Its number.
+    pub broker_id: BrokerId,
+    /// `--data-dir`.
+    pub data_dir: PathBuf,
+    /// `--advertise`.
+    pub advertised: Endpoint,
+    /// `--catalog`.
+    pub catalog_url: String,
+    /// Everything else, by Kafka's names.
+    pub settings: BrokerSettings,
+}
+
+impl BrokerOptions {
+    /// `broker.rack`.
+    pub fn rack(&self) -> Option<&str> {
+        Some(self.settings.text("broker.rack")).filter(|rack| !rack.is_empty())
+    }
+}

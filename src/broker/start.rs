@@ -1,0 +1,244 @@
+//! Starting, in named steps; each says what it needs, and a failure what helps.
+//!
+//! First the data directory is locked, then the catalog is opened, which locks it. Both must know each other. Then the
+//! start number and the epochs rise, folders that the catalog does not know are set aside, logs are opened and
+//! recovered, and last the background tasks begin.
+//!
+//! # Crash safety
+//! A start that is cut off at any step can be repeated.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::catalog::{self, Catalog, CatalogOptions, ClusterRow, FORMAT_VERSION, StorageError};
+use crate::clock::Clock;
+use crate::disk::Disk;
+use crate::log::{LogError, OpenFiles};
+use crate::model::settings::{Before, InvalidSetting};
+use crate::replication::{LogDirHealth, Syncer};
+
+use super::data_dir::{DataDir, DataDirError, Identity};
+use super::ids::{RandomBytes, new_id};
+use super::open_topic::{TopicParts, by_topic};
+use super::options::BrokerOptions;
+use super::registry::Registry;
+use super::state::Broker;
+
+/// What the machine gives.
+#[derive(Debug, Clone)]
+pub struct BrokerParts {
+    /// Files.
+    pub disk: Arc<dyn Disk>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: RandomBytes,
+}
+
+/// The broker was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The catalog was not opened.
+    #[error(transparent)]
+    OpenCatalog(#[from] catalog::OpenError),
+    /// The catalog failed.
+    #[error("the catalog: {0}")]
+    Catalog(#[from] StorageError),
+    /// The catalog is a newer version's.
+    #[error("the catalog's format version is {found}, this tidelog knows {FORMAT_VERSION}: start the newer version")]
+    NewerCatalog {
+        /// What it is.
+        found: i64,
+    },
+    /// The directory is another cluster's.
+    #[error(
+        "the data directory belongs to cluster {directory}, the catalog to cluster {catalog}: give each broker its own --data-dir and --catalog"
+    )]
+    ForeignCluster {
+        /// The directory's.
+        directory: String,
+        /// The catalog's.
+        catalog: String,
+    },
+    /// The directory is not the one that the catalog knows.
+    #[error(
+        "the catalog knows this broker with data directory {known}, but this one is {found}: what was in the other and not in the bucket would be lost. Give back the old directory, or accept the loss with --set tidelog.accept.data.loss=true"
+    )]
+    ForeignDirectory {
+        /// What the catalog knows.
+        known: String,
+        /// What is there.
+        found: String,
+    },
+    /// Topics that are in the catalog cannot be understood.
+    #[error("the settings of topic '{topic}': {source}")]
+    Config {
+        /// Which.
+        topic: String,
+        /// Why.
+        source: InvalidSetting,
+    },
+    /// A log cannot be opened.
+    #[error("a log cannot be opened: {0}")]
+    Log(#[from] LogError),
+    /// Threads cannot be started.
+    #[error("threads cannot be started: {0}")]
+    Threads(#[source] io::Error),
+    /// Folders cannot be set aside.
+    #[error("folders of unknown topics cannot be set aside: {0}")]
+    Aside(#[source] io::Error),
+}
+
+impl Broker {
+    /// Starts a broker.
+    pub async fn start(options: BrokerOptions, parts: BrokerParts) -> Result<Arc<Self>, StartError> {
+        let data_dir = DataDir::lock(parts.disk.as_ref(), &options.data_dir)?;
+        let (disk, clock) = (Arc::clone(&parts.disk), Arc::clone(&parts.clock));
+        let catalog = Catalog::open(&options.catalog_url, &CatalogOptions::default(), disk, clock).await?;
+        let started = Self::start_on(options, parts, data_dir, catalog.clone()).await;
+        if started.is_err() {
+            // So that the lock is free when the failure is told.
+            catalog.close().await;
+        }
+        started
+    }
+
+    async fn start_on(
+        options: BrokerOptions,
+        parts: BrokerParts,
+        data_dir: DataDir,
+        catalog: Catalog,
+    ) -> Result<Arc<Self>, StartError> {
+        let BrokerParts { disk, clock, random } = parts;
+        let (cluster, identity) = identify(&options, &catalog, &data_dir, disk.as_ref(), random).await?;
+        let settings = &options.settings;
+        let broker = Self {
+            advertised: ArcSwap::from_pointee(options.advertised.clone()),
+            files: OpenFiles::new(Arc::clone(&disk), settings.count("tidelog.open.files.max")),
+            syncer: Syncer::start(settings.count("tidelog.sync.threads")).map_err(StartError::Threads)?,
+            health: LogDirHealth::new(),
+            registry: Registry::default(),
+            changing: Mutex::new(()),
+            producer_ids: Default::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            options,
+            cluster,
+            identity,
+            data_dir,
+            catalog,
+            disk,
+            clock,
+            random,
+        };
+        let broker = Arc::new(broker);
+        broker.open_topics().await?;
+        broker.start_tasks();
+        Ok(broker)
+    }
+
+    async fn open_topics(self: &Arc<Self>) -> Result<(), StartError> {
+        let mut partitions = by_topic(self.catalog.raise_leader_epochs(self.id()).await?);
+        let topics = self.catalog.topics().await?;
+        let known = topics.iter().map(|topic| (topic.name.as_str().to_owned(), topic.id.to_string())).collect();
+        self.set_unknown_aside(&known).map_err(StartError::Aside)?;
+        let mut opened = 0usize;
+        for row in topics {
+            if row.deleted {
+                self.finish_deletion(&row.name, row.id).await;
+                continue;
+            }
+            let rows = partitions.remove(&row.id).unwrap_or_default();
+            let tiered = rows.iter().any(|row| row.tiered_to.is_some());
+            let before = Before { config: None, has_remote_segments: tiered };
+            let config = self
+                .settings()
+                .topic_config(&row.configs, before)
+                .map_err(|source| StartError::Config { topic: row.name.as_str().to_owned(), source })?;
+            let parts =
+                TopicParts { name: row.name, id: row.id, overrides: Arc::new(row.configs), config: Arc::new(config) };
+            let partitions = self.open_partitions(&parts, &rows).await?;
+            opened += partitions.len();
+            self.registry.publish([parts.with(partitions)]);
+        }
+        tracing::info!(topics = self.topics().len(), partitions = opened, "logs are open");
+        Ok(())
+    }
+
+    /// Moves folders that no row of the catalog names out of the way: kept, and named in the log.
+    fn set_unknown_aside(&self, known: &BTreeSet<(String, String)>) -> io::Result<()> {
+        let topics = self.data_dir.topics();
+        self.disk.create_dir_all_durable(&topics)?;
+        for named in self.disk.read_dir(&topics)?.into_iter().filter(|entry| entry.is_dir) {
+            for id in self.disk.read_dir(&topics.join(&named.name))?.into_iter().filter(|entry| entry.is_dir) {
+                if known.contains(&(named.name.clone(), id.name.clone())) {
+                    continue;
+                }
+                let aside = self.data_dir.path().join("aside");
+                self.disk.create_dir_all_durable(&aside)?;
+                let from = topics.join(&named.name).join(&id.name);
+                let to = aside.join(format!("{}-{}-{}", named.name, id.name, self.clock.now_ms()));
+                self.disk.rename_durable(&from, &to)?;
+                tracing::warn!(
+                    folder = %from.display(),
+                    aside = %to.display(),
+                    "the catalog does not know this topic: its folder was set aside"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes sure that directory and catalog belong together, and counts the start.
+async fn identify(
+    options: &BrokerOptions,
+    catalog: &Catalog,
+    data_dir: &DataDir,
+    disk: &dyn Disk,
+    random: RandomBytes,
+) -> Result<(ClusterRow, Identity), StartError> {
+    let found = data_dir.identity(disk)?;
+    let new_cluster = found.as_ref().map_or_else(|| new_id(random).to_string(), |found| found.cluster_id.clone());
+    let cluster = catalog.cluster(&new_cluster).await?;
+    if cluster.format_version > FORMAT_VERSION {
+        return Err(StartError::NewerCatalog { found: cluster.format_version });
+    }
+    if let Some(found) = found.as_ref().filter(|found| found.cluster_id != cluster.cluster_id) {
+        return Err(StartError::ForeignCluster { directory: found.cluster_id.clone(), catalog: cluster.cluster_id });
+    }
+    let known = catalog.broker(options.broker_id).await?;
+    let known = known.and_then(|known| known.directory_ids.first().cloned());
+    let is_known = found.as_ref().is_some_and(|found| known.as_ref() == Some(&found.directory_id));
+    if let Some(known) = known.filter(|_| !is_known) {
+        let found = found.as_ref().map_or_else(|| "empty".to_owned(), |found| found.directory_id.clone());
+        if !options.settings.switch("tidelog.accept.data.loss") {
+            return Err(StartError::ForeignDirectory { known, found });
+        }
+        tracing::warn!(known, found, "another data directory is accepted: what was only in the old one is given up");
+    }
+    let identity = match found {
+        Some(found) => found,
+        None => data_dir.claim(disk, &cluster.cluster_id, &new_id(random).to_string())?,
+    };
+    catalog.register_broker(options.broker_id, &identity.directory_id).await?;
+    let cluster = catalog.raise_start_number().await?;
+    tracing::info!(
+        cluster = cluster.cluster_id,
+        directory = identity.directory_id,
+        start_number = cluster.start_number,
+        path = %Path::new(data_dir.path()).display(),
+        "broker starts"
+    );
+    Ok((cluster, identity))
+}

@@ -1,0 +1,31 @@
+//! Stopping, in the reverse order of the start: tasks end, logs are synced and checkpointed, the catalog is closed.
+//!
+//! # Crash safety
+//! A stop that is cut off is a crash, and costs a longer recovery.
+
+use std::sync::Arc;
+
+use super::state::Broker;
+
+impl Broker {
+    /// Stops. The front end must have stopped before.
+    pub async fn stop(self: &Arc<Self>) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        let broker = Arc::clone(self);
+        let closed = tokio::task::spawn_blocking(move || {
+            broker.syncer.close();
+            for partition in broker.partitions() {
+                if let Err(error) = partition.checkpoint() {
+                    tracing::warn!(%error, topic = partition.topic().as_str(), "a log was not closed cleanly");
+                }
+            }
+        });
+        if closed.await.is_err() {
+            tracing::error!("closing the logs panicked");
+        }
+        self.catalog.close().await;
+        tracing::info!("broker stopped");
+    }
+}

@@ -1,0 +1,156 @@
+//! The one table of what runs in the background: what, how often, and by which function.
+//!
+//! # Cancellation
+//! A task is asked to stop between two runs; a run that blocks is waited for.
+//!
+//! # Retries
+//! A run that fails is logged and comes again with the next tick.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use crate::log::LogError;
+use crate::replication::Partition;
+
+use super::state::Broker;
+
+/// A background task.
+struct Task {
+    name: &'static str,
+    every: fn(&Broker) -> Duration,
+    run: fn(Arc<Broker>) -> BoxFuture<'static, ()>,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "checkpoint",
+        every: |_| Duration::from_secs(5),
+        run: |broker| broker.on_every_partition(Partition::checkpoint).boxed(),
+    },
+    Task { name: "checkpoint-full", every: |_| Duration::from_secs(1), run: |broker| broker.checkpoint_due().boxed() },
+    Task { name: "roll", every: |_| Duration::from_secs(5), run: |broker| broker.roll().boxed() },
+    Task { name: "flush", every: |_| Duration::from_secs(1), run: |broker| broker.flush().boxed() },
+    Task {
+        name: "retention",
+        every: |broker| millis(broker.settings().number("log.retention.check.interval.ms")),
+        run: |broker| broker.retain().boxed(),
+    },
+    Task {
+        name: "producer-expiry",
+        every: |_| Duration::from_secs(600),
+        run: |broker| broker.expire_producers().boxed(),
+    },
+];
+
+fn millis(number: i64) -> Duration {
+    Duration::from_millis(number.unsigned_abs())
+}
+
+impl Broker {
+    pub(super) fn start_tasks(self: &Arc<Self>) {
+        for task in TASKS {
+            let broker = Arc::clone(self);
+            self.tasks.spawn(async move { broker.repeat(task).await });
+        }
+    }
+
+    async fn repeat(self: Arc<Self>, task: &'static Task) {
+        let every = (task.every)(&self);
+        loop {
+            tokio::select! {
+                () = self.clock.sleep(every) => {}
+                () = self.stopping.cancelled() => return,
+            }
+            let run = std::panic::AssertUnwindSafe((task.run)(Arc::clone(&self)));
+            if run.catch_unwind().await.is_err() {
+                tracing::error!(task = task.name, "a background task panicked; it comes again");
+            }
+        }
+    }
+
+    /// Every partition now.
+    pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.topics().iter().flat_map(|topic| topic.partitions.iter().cloned()).collect()
+    }
+
+    /// Does something that blocks for each partition, on a thread that may.
+    async fn on_every_partition(self: Arc<Self>, work: impl Fn(&Partition) -> Result<(), LogError> + Send + 'static) {
+        let partitions = self.partitions();
+        let all = tokio::task::spawn_blocking(move || {
+            for partition in partitions {
+                if let Err(error) = work(&partition) {
+                    report(&partition, &error);
+                }
+            }
+        });
+        if all.await.is_err() {
+            tracing::error!("work on a partition panicked");
+        }
+    }
+
+    async fn checkpoint_due(self: Arc<Self>) {
+        if self.partitions().iter().any(|partition| partition.log().checkpoint_due()) {
+            let due = |partition: &Partition| {
+                if partition.log().checkpoint_due() { partition.checkpoint() } else { Ok(()) }
+            };
+            self.on_every_partition(due).await;
+        }
+    }
+
+    async fn roll(self: Arc<Self>) {
+        let now_ms = self.clock.now_ms();
+        self.on_every_partition(move |partition| {
+            let config = partition.config();
+            let tiered = config.remote.enabled && !config.remote.copy_disabled;
+            partition.log().roll_if_due(now_ms, tiered.then_some(config.remote.max_lag_ms)).map(|_| ())
+        })
+        .await;
+    }
+
+    async fn flush(self: Arc<Self>) {
+        let now_ms = self.clock.now_ms();
+        for partition in self.partitions() {
+            partition.flush_if_due(now_ms);
+        }
+    }
+
+    async fn retain(self: Arc<Self>) {
+        let now_ms = self.clock.now_ms();
+        self.on_every_partition(move |partition| {
+            let removed = partition.retain_local(now_ms)?;
+            if removed > 0 {
+                tracing::info!(
+                    topic = partition.topic().as_str(),
+                    partition = partition.tp().partition,
+                    segments = removed,
+                    "retention removed segments"
+                );
+            }
+            Ok(())
+        })
+        .await;
+    }
+
+    async fn expire_producers(self: Arc<Self>) {
+        let now_ms = self.clock.now_ms();
+        for partition in self.partitions() {
+            partition.log().expire_producers(now_ms);
+        }
+    }
+}
+
+/// Logs a failure; one of the disk takes the log directory offline, unless the disk is only full.
+fn report(partition: &Partition, error: &LogError) {
+    tracing::error!(
+        %error,
+        topic = partition.topic().as_str(),
+        partition = partition.tp().partition,
+        "work on a partition failed"
+    );
+    if !error.is_disk_full() && matches!(error, LogError::Io { .. }) {
+        partition.fail(&error.to_string());
+    }
+}

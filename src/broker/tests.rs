@@ -1,0 +1,136 @@
+//! A broker as a whole: what a restart keeps, and what a start refuses.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::disk::RealDisk;
+use crate::model::settings::BrokerSettings;
+use crate::model::{BrokerId, Codec, LeaderEpoch, Offset};
+use crate::record::{BatchBuilder, BatchSpec};
+use crate::replication::{Acks, Isolation, ReadBounds};
+
+fn options(data_dir: &Path, catalog: &Path) -> BrokerOptions {
+    BrokerOptions {
+        broker_id: BrokerId(1),
+        data_dir: data_dir.to_owned(),
+        advertised: Endpoint { host: "localhost".to_owned(), port: 9092 },
+        catalog_url: format!("sqlite://{}", catalog.display()),
+        settings: BrokerSettings::default(),
+    }
+}
+
+fn parts() -> BrokerParts {
+    BrokerParts { disk: Arc::new(RealDisk), clock: SystemClock::shared(), random: rand::random }
+}
+
+async fn start(data_dir: &Path, catalog: &Path) -> Result<Arc<Broker>, StartError> {
+    Broker::start(options(data_dir, catalog), parts()).await
+}
+
+fn topic(name: &str, partitions: i32) -> NewTopic {
+    NewTopic { name: name.to_owned(), partitions: Some(partitions), ..NewTopic::default() }
+}
+
+async fn produce(broker: &Broker, topic: &str, partition: i32) -> Offset {
+    let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::ZERO, LeaderEpoch::ZERO, Codec::None));
+    builder.push(Offset::ZERO, 1_700_000_000_000, None, Some(b"v"), std::iter::empty()).unwrap();
+    let partition = broker.partition(topic, partition).unwrap();
+    let appended = partition.append(&builder.build().unwrap(), Acks::All).unwrap();
+    partition.committed(appended.last_offset.next()).await.unwrap();
+    appended.base_offset
+}
+
+#[tokio::test]
+async fn topics_and_records_outlive_a_restart_and_epochs_rise() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    let broker = start(&data, &catalog).await.unwrap();
+    let created = broker.create_topic(topic("a", 2), false).await.unwrap();
+    assert!(matches!(broker.create_topic(topic("a", 2), false).await, Err(CreateTopicError::Exists(_))));
+    assert_eq!(produce(&broker, "a", 1).await, Offset::ZERO);
+    broker.create_partitions("a", 3, None, false).await.unwrap();
+    produce(&broker, "a", 2).await;
+    let set = |_: &Topic, overrides: &mut Overrides| {
+        overrides.insert("retention.ms".to_owned(), "-1".to_owned());
+        Ok(())
+    };
+    broker.alter_topic_configs("a", set, false).await.unwrap();
+    let first = broker.new_producer_id().await.unwrap();
+    broker.stop().await;
+    drop(broker);
+
+    let broker = start(&data, &catalog).await.unwrap();
+    let found = broker.topics().by_name("a").cloned().unwrap();
+    assert_eq!((Some(found.id), found.partitions.len()), (created.id, 3));
+    assert_eq!(found.config.retention.total_ms, None);
+    assert_eq!(found.partitions[1].leader_epoch(), LeaderEpoch::new(1));
+    assert_eq!(produce(&broker, "a", 1).await, Offset::new(1));
+    let bounds =
+        ReadBounds { from: Offset::ZERO, max_bytes: 1000, at_least_one: true, isolation: Isolation::ReadCommitted };
+    assert!(found.partitions[1].read(bounds).unwrap().slice.is_some());
+    assert!(broker.new_producer_id().await.unwrap() > first);
+
+    broker.delete_topic(found.id).await.unwrap();
+    assert!(broker.topics().is_empty());
+    broker.create_topic(topic("a", 1), false).await.unwrap();
+    assert_eq!(produce(&broker, "a", 0).await, Offset::ZERO);
+    broker.stop().await;
+    let left: Vec<_> = std::fs::read_dir(data.join("topics/a")).unwrap().collect();
+    assert_eq!(left.len(), 1, "the deleted topic's folder is gone");
+}
+
+#[tokio::test]
+async fn a_directory_and_a_catalog_that_do_not_know_each_other_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let broker = start(&path("one"), &path("one.db")).await.unwrap();
+    let error = start(&path("one"), &path("other.db")).await.unwrap_err();
+    assert!(matches!(error, StartError::DataDir(DataDirError::InUse { .. })), "{error}");
+    let error = start(&path("other"), &path("one.db")).await.unwrap_err();
+    assert!(matches!(error, StartError::OpenCatalog(_)), "{error}");
+    broker.stop().await;
+    drop(broker);
+
+    let error = start(&path("empty"), &path("one.db")).await.unwrap_err();
+    assert!(matches!(error, StartError::ForeignDirectory { .. }), "{error}");
+    start(&path("two"), &path("two.db")).await.unwrap().stop().await;
+    let error = start(&path("two"), &path("one.db")).await.unwrap_err();
+    assert!(matches!(error, StartError::ForeignCluster { .. }), "{error}");
+
+    let mut accepting = options(&path("empty"), &path("one.db"));
+    accepting.settings =
+        BrokerSettings::new(BTreeMap::from([("tidelog.accept.data.loss".to_owned(), "true".to_owned())])).unwrap();
+    Broker::start(accepting, parts()).await.unwrap().stop().await;
+    start(&path("empty"), &path("one.db")).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn folders_that_the_catalog_does_not_know_are_kept_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    std::fs::create_dir_all(data.join("topics/stray/id/0")).unwrap();
+    std::fs::write(data.join("topics/stray/id/0/file"), b"kept").unwrap();
+    start(&data, &catalog).await.unwrap().stop().await;
+    let aside: Vec<_> = std::fs::read_dir(data.join("aside")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(std::fs::read(aside[0].join("0/file")).unwrap(), b"kept");
+}
+
+#[tokio::test]
+async fn what_kafka_refuses_is_refused_in_its_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(&folder.path().join("data"), &folder.path().join("catalog.db")).await.unwrap();
+    let error = async |wanted: NewTopic| broker.create_topic(wanted, true).await.unwrap_err().to_string();
+    assert!(error(topic("", 1)).await.starts_with("Topic name is invalid"));
+    assert!(error(topic("a", 0)).await.contains("non-positive"));
+    assert!(error(NewTopic { replication_factor: Some(3), ..topic("a", 1) }).await.contains("only 1 broker(s)"));
+    broker.create_topic(topic("a.b", 1), false).await.unwrap();
+    assert!(error(topic("a_b", 1)).await.contains("collides"));
+    assert!(broker.create_topic(topic("fine", 1), true).await.unwrap().id.is_none());
+    assert!(broker.topics().by_name("fine").is_none());
+    let shrink = broker.create_partitions("a.b", 0, None, false).await.unwrap_err().to_string();
+    assert!(shrink.contains("would not be an increase"), "{shrink}");
+    broker.stop().await;
+}
