@@ -112,6 +112,11 @@ impl Broker {
         self.disk.free_bytes(self.data_dir.path())
     }
 
+    /// Bytes of that disk.
+    pub fn total_bytes(&self) -> std::io::Result<u64> {
+        self.disk.total_bytes(self.data_dir.path())
+    }
+
     /// Cancelled when the broker begins to stop.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping

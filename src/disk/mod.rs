@@ -96,6 +96,8 @@ pub trait Disk: Send + Sync + Debug {
     fn try_exists(&self, path: &Path) -> io::Result<bool>;
     /// Bytes that may still be written on the disk that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
+    /// Bytes of the disk that holds `path`, used or not.
+    fn total_bytes(&self, path: &Path) -> io::Result<u64>;
 
     /// Makes a folder and all that leads to it, syncing the parent of each new one. Fine where it exists.
     fn create_dir_all_durable(&self, path: &Path) -> io::Result<()> {

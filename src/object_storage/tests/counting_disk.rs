@@ -73,6 +73,9 @@ impl Disk for CountingDisk {
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         RealDisk.free_bytes(path)
     }
+    fn total_bytes(&self, path: &Path) -> io::Result<u64> {
+        RealDisk.total_bytes(path)
+    }
 }
 
 impl DiskFile for CountingFile {
