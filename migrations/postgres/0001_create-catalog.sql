@@ -88,3 +88,6 @@ CREATE TABLE remote_segments (
 
 CREATE UNIQUE INDEX remote_segments_live ON remote_segments (topic_id, partition, base_offset) WHERE state = 'LIVE';
 CREATE INDEX remote_segments_by_state ON remote_segments (state, topic_id, partition) WHERE state <> 'LIVE';
+-- Answers what is asked of a whole partition (sums, timestamps, overlaps) without the rows and their blobs.
+CREATE INDEX remote_segments_by_range ON remote_segments (topic_id, partition, base_offset, end_offset, state, generation,
+    max_timestamp_ms, record_count, log_size_bytes, object_size_bytes, segment_id);

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use crate::model::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 
 use super::catalog::Catalog;
-use super::session::{Row, Session, Value};
+use super::session::{Row, Session};
 use super::storage_error::{StorageError, write_error};
 
 /// A partition as the catalog has it.
@@ -67,33 +67,29 @@ impl Catalog {
         self.read(tp, |session, tp| async move { partition(session, tp).await }.boxed()).await
     }
 
-    /// Moves the log start forward, and ends what lies below it in the bucket: one transaction. It never goes back.
+    /// The *delete*: moves the log start forward, and ends what lies below it in the bucket: one transaction. It never goes
+    /// back; then nothing changes. An object that is still being written below it is left to its writer, whose commit is
+    /// refused. Returns the partition as it is then.
     pub async fn advance_log_start(
         &self,
         tp: TopicPartition,
         epoch: LeaderEpoch,
         to: Offset,
-    ) -> Result<(), FencedError> {
+    ) -> Result<PartitionRow, FencedError> {
         self.write((tp, epoch, to, self.clock.now_ms()), |session, (tp, epoch, to, now_ms)| {
             async move {
-                let (id, number) = tp_values(tp);
-                let key = [id.as_slice().into(), number.into()];
-                let sql = "UPDATE partitions SET log_start_offset = $4, \
-                           tiered_to = CASE WHEN tiered_to < $4 THEN $4 ELSE tiered_to END \
-                           WHERE topic_id = $1 AND partition = $2 AND leader_epoch = $3 AND log_start_offset <= $4";
-                let values: Vec<Value<'_>> = key.into_iter().chain([(*epoch).into(), (*to).into()]).collect();
-                if session.execute(sql, &values).await? == 0 {
-                    let known = partition(session, tp).await?;
-                    return match known {
-                        Some(known) if known.leader_epoch == *epoch => Ok(()),
-                        _ => Err(FencedError::Fenced { tp: *tp, epoch: *epoch }),
-                    };
+                let known = hold_partition(session, tp, *epoch).await?;
+                if known.log_start >= *to {
+                    return Ok(known);
                 }
+                let tiered_to = known.tiered_to.map(|tiered_to| tiered_to.max(*to));
+                let moved = PartitionRow { log_start: *to, tiered_to, ..known };
+                set_ends(session, &moved).await?;
+                let (id, number) = tp_values(tp);
                 let end = "UPDATE remote_segments SET state = 'DELETING', changed_at_ms = $4 \
                            WHERE topic_id = $1 AND partition = $2 AND state = 'LIVE' AND end_offset < $3";
-                let values: Vec<Value<'_>> = key.into_iter().chain([(*to).into(), (*now_ms).into()]).collect();
-                session.execute(end, &values).await?;
-                Ok(())
+                session.execute(end, &[id.as_slice().into(), number.into(), (*to).into(), (*now_ms).into()]).await?;
+                Ok(moved)
             }
             .boxed()
         })
@@ -110,13 +106,13 @@ impl Catalog {
     ) -> Result<PartitionRow, FencedError> {
         self.write((tp, epoch, oldest_local), |session, (tp, epoch, oldest_local)| {
             async move {
-                let (id, number) = tp_values(tp);
-                let sql = "UPDATE partitions SET tiered_to = \
-                           CASE WHEN log_start_offset > $4 THEN log_start_offset ELSE $4 END \
-                           WHERE topic_id = $1 AND partition = $2 AND leader_epoch = $3 AND tiered_to IS NULL";
-                let values = [id.as_slice().into(), number.into(), (*epoch).into(), (*oldest_local).into()];
-                session.execute(sql, &values).await?;
-                fenced_row(session, tp, *epoch).await
+                let known = hold_partition(session, tp, *epoch).await?;
+                if known.tiered_to.is_some() {
+                    return Ok(known);
+                }
+                let begun = PartitionRow { tiered_to: Some(known.log_start.max(*oldest_local)), ..known };
+                set_ends(session, &begun).await?;
+                Ok(begun)
             }
             .boxed()
         })
@@ -133,17 +129,14 @@ impl Catalog {
     ) -> Result<PartitionRow, FencedError> {
         self.write((tp, epoch, local_start, self.clock.now_ms()), |session, (tp, epoch, local_start, now_ms)| {
             async move {
+                let known = hold_partition(session, tp, *epoch).await?;
+                let ended = PartitionRow { log_start: known.log_start.max(*local_start), tiered_to: None, ..known };
+                set_ends(session, &ended).await?;
                 let (id, number) = tp_values(tp);
-                let sql = "UPDATE partitions SET tiered_to = NULL, log_start_offset = \
-                           CASE WHEN log_start_offset > $4 THEN log_start_offset ELSE $4 END \
-                           WHERE topic_id = $1 AND partition = $2 AND leader_epoch = $3";
-                let values = [id.as_slice().into(), number.into(), (*epoch).into(), (*local_start).into()];
-                session.execute(sql, &values).await?;
-                let row = fenced_row(session, tp, *epoch).await?;
                 let end = "UPDATE remote_segments SET state = 'DELETING', changed_at_ms = $3 \
                            WHERE topic_id = $1 AND partition = $2 AND state = 'LIVE'";
                 session.execute(end, &[id.as_slice().into(), number.into(), (*now_ms).into()]).await?;
-                Ok(row)
+                Ok(ended)
             }
             .boxed()
         })
@@ -151,21 +144,32 @@ impl Catalog {
     }
 }
 
-async fn fenced_row(
+/// The partition, if `epoch` leads it, held as it is until the transaction ends. By a statement that writes, because with
+/// PostgreSQL only such a one keeps others from raising the epoch, or from doing the same, before this commits.
+pub(super) async fn hold_partition(
     session: &mut Session<'_>,
     tp: &TopicPartition,
     epoch: LeaderEpoch,
 ) -> Result<PartitionRow, FencedError> {
-    match partition(session, tp).await? {
-        Some(row) if row.leader_epoch == epoch => Ok(row),
-        _ => Err(FencedError::Fenced { tp: *tp, epoch }),
+    let (id, number) = tp_values(tp);
+    let sql = "UPDATE partitions SET leader_epoch = leader_epoch \
+               WHERE topic_id = $1 AND partition = $2 AND leader_epoch = $3 \
+               RETURNING topic_id, partition, leader, leader_epoch, log_start_offset, tiered_to";
+    match session.row(sql, &[id.as_slice().into(), number.into(), epoch.into()]).await? {
+        Some(row) => Ok(partition_row(&row)?),
+        None => Err(FencedError::Fenced { tp: *tp, epoch }),
     }
 }
 
-pub(super) async fn partition(
-    session: &mut Session<'_>,
-    tp: &TopicPartition,
-) -> Result<Option<PartitionRow>, StorageError> {
+async fn set_ends(session: &mut Session<'_>, row: &PartitionRow) -> Result<(), StorageError> {
+    let (id, number) = tp_values(&row.tp);
+    let sql = "UPDATE partitions SET log_start_offset = $3, tiered_to = $4 WHERE topic_id = $1 AND partition = $2";
+    let values = [id.as_slice().into(), number.into(), row.log_start.into(), row.tiered_to.into()];
+    session.execute(sql, &values).await?;
+    Ok(())
+}
+
+async fn partition(session: &mut Session<'_>, tp: &TopicPartition) -> Result<Option<PartitionRow>, StorageError> {
     let (id, number) = tp_values(tp);
     let sql = "SELECT topic_id, partition, leader, leader_epoch, log_start_offset, tiered_to FROM partitions \
                WHERE topic_id = $1 AND partition = $2";

@@ -83,7 +83,7 @@ async fn an_append_is_fenced_and_contiguous() {
 
     catalog.insert_writing(segment(tp, 0, 9, 0)).await.unwrap();
     catalog.insert_writing(segment(tp, 20, 29, 0)).await.unwrap();
-    assert!(matches!(catalog.insert_writing(segment(tp, 1, 2, 5)).await, Err(CommitError::Fenced { .. })));
+    assert!(matches!(catalog.insert_writing(segment(tp, 1, 2, 5)).await, Err(FencedError::Fenced { .. })));
     assert!(matches!(commit(segment(tp, 20, 29, 0)).await, Err(CommitError::NotContiguous { .. })));
     assert_eq!(commit(segment(tp, 0, 9, 0)).await.unwrap().tiered_to, Some(Offset::new(10)));
     assert!(matches!(commit(segment(tp, 0, 9, 0)).await, Err(CommitError::NotContiguous { .. })));

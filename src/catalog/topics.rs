@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
 
-use crate::model::{BrokerId, TopicId, TopicName};
+use crate::model::{BrokerId, Offset, TopicId, TopicName};
 
 use super::catalog::Catalog;
 use super::session::{Row, Session, unreadable};
@@ -67,9 +67,6 @@ pub enum TopicError {
 }
 write_error!(TopicError);
 
-const PARTITION: &str = "INSERT INTO partitions (topic_id, partition, replicas, leader, leader_epoch, isr, partition_epoch, \
-                         log_start_offset, tiered_to) VALUES ($1, $2, $3, $4, $5, $3, 0, 0, $6)";
-
 impl Catalog {
     /// All topics, deleted ones too.
     pub async fn topics(&self) -> Result<Vec<TopicRow>, StorageError> {
@@ -92,16 +89,14 @@ impl Catalog {
     pub async fn create_topic(&self, topic: NewTopicRow) -> Result<(), TopicError> {
         self.write((topic, self.clock.now_ms()), |session, (topic, now_ms)| {
             async move {
-                let named = "SELECT topic_id FROM topics WHERE name = $1 AND deleted = 0";
-                if session.row(named, &[topic.name.as_str().into()]).await?.is_some() {
-                    return Err(TopicError::Exists(topic.name.clone()));
-                }
                 let id = topic.id.uuid();
                 let id = id.as_bytes().as_slice();
                 let insert = "INSERT INTO topics (topic_id, name, partition_count, version, deleted, created_at_ms) \
-                              VALUES ($1, $2, $3, 1, 0, $4)";
+                              VALUES ($1, $2, $3, 1, 0, $4) ON CONFLICT DO NOTHING";
                 let values = [id.into(), topic.name.as_str().into(), topic.partitions.into(), (*now_ms).into()];
-                session.execute(insert, &values).await?;
+                if session.execute(insert, &values).await? == 0 {
+                    return Err(TopicError::Exists(topic.name.clone()));
+                }
                 put_configs(session, id, &topic.configs).await?;
                 add_partitions(session, topic, 0).await?;
                 Ok(())
@@ -177,14 +172,14 @@ impl Catalog {
             async move {
                 let uuid = id.uuid();
                 let bytes = uuid.as_bytes().as_slice();
-                let left = "SELECT 1 AS one FROM remote_segments WHERE topic_id = $1 LIMIT 1";
-                if session.row(left, &[bytes.into()]).await?.is_some() {
+                let gone = "SELECT 1 AS one FROM topics WHERE topic_id = $1 AND deleted = 1 AND NOT EXISTS \
+                            (SELECT 1 FROM remote_segments WHERE topic_id = $1)";
+                if session.row(gone, &[bytes.into()]).await?.is_none() {
                     return Ok(false);
                 }
                 session.execute("DELETE FROM topic_configs WHERE topic_id = $1", &[bytes.into()]).await?;
                 session.execute("DELETE FROM partitions WHERE topic_id = $1", &[bytes.into()]).await?;
-                let sql = "DELETE FROM topics WHERE topic_id = $1 AND deleted = 1";
-                Ok(session.execute(sql, &[bytes.into()]).await? > 0)
+                Ok(session.execute("DELETE FROM topics WHERE topic_id = $1", &[bytes.into()]).await? > 0)
             }
             .boxed()
         })
@@ -204,21 +199,25 @@ async fn put_configs(
     Ok(())
 }
 
+/// Partitions from `have` up, all in one statement: a topic may have thousands.
 async fn add_partitions(session: &mut Session<'_>, topic: &NewTopicRow, have: i32) -> Result<(), TopicError> {
     let id = topic.id.uuid();
+    let sql = "WITH RECURSIVE numbers (number) AS \
+               (SELECT $2 UNION ALL SELECT number + 1 FROM numbers WHERE number + 1 < $3) \
+               INSERT INTO partitions (topic_id, partition, replicas, leader, leader_epoch, isr, partition_epoch, \
+               log_start_offset, tiered_to) \
+               SELECT $1, number, $4, $5, $6, $4, 0, 0, $7 FROM numbers WHERE number < $3";
     let replicas = topic.leader.0.to_string();
-    let tiered_to = topic.tiered.then_some(crate::model::Offset::ZERO);
-    for partition in have..topic.partitions {
-        let values = [
-            id.as_bytes().as_slice().into(),
-            partition.into(),
-            replicas.as_str().into(),
-            topic.leader.into(),
-            topic.leader_epoch.into(),
-            tiered_to.into(),
-        ];
-        session.execute(PARTITION, &values).await?;
-    }
+    let values = [
+        id.as_bytes().as_slice().into(),
+        have.into(),
+        topic.partitions.into(),
+        replicas.as_str().into(),
+        topic.leader.into(),
+        topic.leader_epoch.into(),
+        topic.tiered.then_some(Offset::ZERO).into(),
+    ];
+    session.execute(sql, &values).await?;
     Ok(())
 }
 
