@@ -4,6 +4,8 @@
 #[expect(clippy::module_inception, reason = "the room's main type has the room's name")]
 mod catalog;
 mod cluster;
+mod group_offsets;
+mod groups;
 mod lock_file;
 mod metrics;
 mod open_error;
@@ -24,6 +26,8 @@ mod writer;
 
 pub use catalog::Catalog;
 pub use cluster::{BrokerRow, ClusterRow, FORMAT_VERSION};
+pub use group_offsets::GroupOffsetRow;
+pub use groups::GroupRow;
 pub use open_error::OpenError;
 pub use options::CatalogOptions;
 pub use partitions::{FencedError, PartitionRow};

@@ -46,6 +46,7 @@ pub(super) enum Value<'v> {
     MaybeInt(Option<i64>),
     Text(&'v str),
     Bytes(&'v [u8]),
+    MaybeBytes(Option<&'v [u8]>),
 }
 
 impl From<i64> for Value<'_> {
@@ -61,6 +62,11 @@ impl From<i32> for Value<'_> {
 impl From<Offset> for Value<'_> {
     fn from(value: Offset) -> Self {
         Self::Int(value.get())
+    }
+}
+impl From<Option<i64>> for Value<'_> {
+    fn from(value: Option<i64>) -> Self {
+        Self::MaybeInt(value)
     }
 }
 impl From<Option<Offset>> for Value<'_> {
@@ -89,6 +95,12 @@ impl<'v> From<&'v [u8]> for Value<'v> {
     }
 }
 
+impl<'v> From<Option<&'v [u8]>> for Value<'v> {
+    fn from(value: Option<&'v [u8]>) -> Self {
+        Self::MaybeBytes(value)
+    }
+}
+
 /// Binds in order. A macro, because the two kinds of query share no trait that says so.
 macro_rules! bound {
     ($sql:expr, $values:expr) => {{
@@ -99,6 +111,7 @@ macro_rules! bound {
                 Value::MaybeInt(value) => query.bind(value),
                 Value::Text(value) => query.bind(value),
                 Value::Bytes(value) => query.bind(value),
+                Value::MaybeBytes(value) => query.bind(value),
             };
         }
         query
@@ -180,6 +193,10 @@ impl Row {
     }
 
     pub(super) fn bytes(&self, column: &'static str) -> Result<Vec<u8>, StorageError> {
+        column!(self, column)
+    }
+
+    pub(super) fn maybe_bytes(&self, column: &'static str) -> Result<Option<Vec<u8>>, StorageError> {
         column!(self, column)
     }
 

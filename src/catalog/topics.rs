@@ -143,8 +143,8 @@ impl Catalog {
         .await
     }
 
-    /// Marks a topic deleted, fences its leaders, and ends everything that it has or writes in the bucket: one
-    /// transaction.
+    /// Marks a topic deleted, fences its leaders, ends everything that it has or writes in the bucket, and forgets what
+    /// groups have committed of it: one transaction.
     pub async fn delete_topic(&self, id: TopicId) -> Result<(), TopicError> {
         self.write((id, self.clock.now_ms()), |session, (id, now_ms)| {
             async move {
@@ -159,6 +159,7 @@ impl Catalog {
                 let end = "UPDATE remote_segments SET state = 'DELETING', changed_at_ms = $2 \
                            WHERE topic_id = $1 AND state <> 'DELETING'";
                 session.execute(end, &[bytes.into(), (*now_ms).into()]).await?;
+                session.execute("DELETE FROM group_offsets WHERE topic_id = $1", &[bytes.into()]).await?;
                 Ok(())
             }
             .boxed()
@@ -177,6 +178,7 @@ impl Catalog {
                 if session.row(gone, &[bytes.into()]).await?.is_none() {
                     return Ok(false);
                 }
+                session.execute("DELETE FROM group_offsets WHERE topic_id = $1", &[bytes.into()]).await?;
                 session.execute("DELETE FROM topic_configs WHERE topic_id = $1", &[bytes.into()]).await?;
                 session.execute("DELETE FROM partitions WHERE topic_id = $1", &[bytes.into()]).await?;
                 Ok(session.execute("DELETE FROM topics WHERE topic_id = $1", &[bytes.into()]).await? > 0)
