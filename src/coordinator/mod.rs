@@ -1,1 +1,3 @@
-//! Layer 5: groups, each a pure state machine with a store.
+//! Layer 5: groups. A pure state machine for each group, and around it a shell with a store, timers and waits.
+
+pub mod group;

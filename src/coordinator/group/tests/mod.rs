@@ -1,0 +1,3 @@
+//! Tests of the group's state machine, in simulated time.
+
+mod scene;
