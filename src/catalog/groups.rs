@@ -29,16 +29,16 @@ pub struct GroupRow {
 }
 
 const COLUMNS: &str = "SELECT group_id, protocol_type, generation, protocol, leader, members, changed_at_ms FROM groups \
-                       WHERE group_id > $1 ORDER BY group_id LIMIT $2";
+                       WHERE $1 IS NULL OR group_id > $1 ORDER BY group_id LIMIT $2";
 const ONE: &str = "SELECT group_id, protocol_type, generation, protocol, leader, members, changed_at_ms FROM groups \
                    WHERE group_id = $1";
 
 impl Catalog {
-    /// Up to `limit` groups with ids above `after`, in order of their bytes.
-    pub async fn groups(&self, after: &str, limit: i64) -> Result<Vec<GroupRow>, StorageError> {
-        self.read((after.to_owned(), limit), |session, (after, limit)| {
+    /// Up to `limit` groups, those with ids above `after`, in order of their bytes.
+    pub async fn groups(&self, after: Option<&str>, limit: i64) -> Result<Vec<GroupRow>, StorageError> {
+        self.read((after.map(str::to_owned), limit), |session, (after, limit)| {
             async move {
-                let values = [after.as_bytes().into(), (*limit).into()];
+                let values = [after.as_deref().map(str::as_bytes).into(), (*limit).into()];
                 session.rows(COLUMNS, &values).await?.iter().map(group_row).collect()
             }
             .boxed()

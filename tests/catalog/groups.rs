@@ -1,0 +1,106 @@
+//! Groups and what they have committed.
+
+use tidelog::catalog::{GroupOffsetRow, GroupRow};
+use tidelog::model::TopicPartition;
+
+use crate::home::Home;
+use crate::rows::{epoch, offset, topic, topic_id, tp};
+
+fn commit(group: &str, tp: TopicPartition, at: i64, committed_at_ms: i64) -> GroupOffsetRow {
+    GroupOffsetRow {
+        group_id: group.to_owned(),
+        tp,
+        offset: offset(at),
+        leader_epoch: Some(epoch(3)),
+        metadata: "a note\0 with anything in it".to_owned(),
+        committed_at_ms,
+        expires_at_ms: None,
+    }
+}
+
+fn group(id: &str) -> GroupRow {
+    GroupRow {
+        group_id: id.to_owned(),
+        protocol_type: "consumer".to_owned(),
+        generation: 7,
+        protocol: Some("range".to_owned()),
+        leader: Some("member\0".to_owned()),
+        members: vec![0, 1, 255],
+        changed_at_ms: 5,
+    }
+}
+
+over_both! {
+    async fn a_group_comes_back_as_it_was_saved(home: &Home) {
+        let catalog = home.open().await;
+        for id in ["b", "a\0a", "ä", ""] {
+            catalog.save_group(group(id)).await.unwrap();
+        }
+        catalog.save_group(GroupRow { generation: 8, protocol: None, ..group("b") }).await.unwrap();
+        catalog.close().await;
+        let catalog = home.open().await;
+        let found = catalog.groups(None, 3).await.unwrap();
+        assert_eq!(found, [group(""), group("a\0a"), GroupRow { generation: 8, protocol: None, ..group("b") }]);
+        assert_eq!(catalog.groups(Some("b"), 10).await.unwrap(), [group("ä")]);
+        assert_eq!(catalog.group("ä").await.unwrap(), Some(group("ä")));
+        assert_eq!(catalog.group("c").await.unwrap(), None);
+        assert!(catalog.delete_group("ä").await.unwrap());
+        assert!(!catalog.delete_group("ä").await.unwrap());
+    }
+
+    async fn the_last_commit_counts_and_makes_its_group(home: &Home) {
+        let catalog = home.open().await;
+        let (first, second) = (tp(1), TopicPartition::new(topic_id(1), 1));
+        let rows = vec![commit("g", first, 5, 1), commit("h", first, 50, 1), commit("g", first, 4, 2), commit("g", second, 9, 2)];
+        catalog.commit_offsets(rows).await.unwrap();
+        let expiring = GroupOffsetRow { leader_epoch: None, expires_at_ms: Some(99), ..commit("g", second, 2, 3) };
+        catalog.commit_offsets(vec![expiring.clone()]).await.unwrap();
+        catalog.commit_offsets(Vec::new()).await.unwrap();
+        catalog.close().await;
+        let catalog = home.open().await;
+        assert_eq!(catalog.group_offsets("g").await.unwrap(), [commit("g", first, 4, 2), expiring]);
+        assert_eq!(catalog.group_offsets("h").await.unwrap(), [commit("h", first, 50, 1)]);
+        assert_eq!(catalog.group_offsets("i").await.unwrap(), []);
+        let made = catalog.group("h").await.unwrap().unwrap();
+        assert_eq!((made.generation, made.protocol_type.as_str(), made.members.len()), (0, "", 0));
+        catalog.save_group(group("g")).await.unwrap();
+        catalog.commit_offsets(vec![commit("g", first, 6, 4)]).await.unwrap();
+        assert_eq!(catalog.group("g").await.unwrap(), Some(group("g")), "a commit leaves a group as it is");
+        assert!(catalog.delete_group("g").await.unwrap());
+        assert_eq!(catalog.group_offsets("g").await.unwrap(), []);
+    }
+
+    async fn many_commits_go_in_one_transaction(home: &Home) {
+        let catalog = home.open().await;
+        let rows: Vec<_> = (0..1_000)
+            .map(|n| commit(&format!("g{}", n % 3), TopicPartition::new(topic_id(1), n), i64::from(n), 1))
+            .collect();
+        let before = catalog.commits();
+        catalog.commit_offsets(rows.clone()).await.unwrap();
+        assert_eq!(catalog.commits().map(|now| now - before.unwrap()), before.map(|_| 1));
+        let found = catalog.group_offsets("g1").await.unwrap();
+        assert_eq!(found, rows.into_iter().filter(|row| row.group_id == "g1").collect::<Vec<_>>());
+    }
+
+    async fn what_was_committed_again_is_not_forgotten(home: &Home) {
+        let catalog = home.open().await;
+        let other = TopicPartition::new(topic_id(1), 1);
+        catalog.commit_offsets(vec![commit("g", tp(1), 5, 1), commit("g", other, 5, 1)]).await.unwrap();
+        let old = catalog.group_offsets("g").await.unwrap();
+        catalog.commit_offsets(vec![commit("g", other, 6, 2)]).await.unwrap();
+        assert_eq!(catalog.forget_offsets(old).await.unwrap(), 1);
+        assert_eq!(catalog.group_offsets("g").await.unwrap(), [commit("g", other, 6, 2)]);
+    }
+
+    async fn a_deleted_topic_takes_its_commits_along(home: &Home) {
+        let catalog = home.open().await;
+        catalog.create_topic(topic("orders", 1)).await.unwrap();
+        catalog.commit_offsets(vec![commit("g", tp(1), 5, 1), commit("g", tp(2), 5, 1)]).await.unwrap();
+        catalog.delete_topic(topic_id(1)).await.unwrap();
+        assert_eq!(catalog.group_offsets("g").await.unwrap(), [commit("g", tp(2), 5, 1)]);
+        // One that was under way meanwhile goes at last with the topic's row.
+        catalog.commit_offsets(vec![commit("g", tp(1), 5, 1)]).await.unwrap();
+        assert!(catalog.purge_topic(topic_id(1)).await.unwrap());
+        assert_eq!(catalog.group_offsets("g").await.unwrap(), [commit("g", tp(2), 5, 1)]);
+    }
+}
