@@ -39,4 +39,6 @@ macro_rules! over_both {
 mod appends;
 mod clusters;
 mod groups;
+mod races;
+mod rewrites;
 mod topics;
