@@ -17,13 +17,14 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::disk::Disk;
 
+use super::cluster::FORMAT_VERSION;
 use super::open_error::OpenError;
 use super::options::CatalogOptions;
 use super::postgres::Postgres;
 use super::session::Session;
 use super::sqlite::Sqlite;
 use super::storage_error::{StorageError, WriteError};
-use super::writer::{Verdict, Work, call, verdict};
+use super::writer::{Work, call};
 
 /// An open catalog. Cheap to share.
 #[derive(Debug, Clone)]
@@ -49,21 +50,45 @@ impl Catalog {
         let backend = if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
             Backend::Sqlite(Sqlite::open(&PathBuf::from(path), options, disk, Arc::clone(&clock)).await?)
         } else {
-            let refused = || OpenError::Url { url: url.split('@').next_back().unwrap_or_default().to_owned() };
+            let refused = || OpenError::Url { url: shown(url) };
             let parsed = url::Url::parse(url).map_err(|_| refused())?;
             if !matches!(parsed.scheme(), "postgres" | "postgresql") {
                 return Err(refused());
             }
             Backend::Postgres(Postgres::open(&parsed, options, Arc::clone(&clock)).await?)
         };
-        Ok(Self { backend: Arc::new(backend), clock })
+        let catalog = Self { backend: Arc::new(backend), clock };
+        catalog.refuse_newer(url).await?;
+        Ok(catalog)
+    }
+
+    async fn refuse_newer(&self, url: &str) -> Result<(), OpenError> {
+        let shown = shown(url);
+        match self.known_cluster().await {
+            Ok(Some(row)) if row.format_version > FORMAT_VERSION => {
+                self.close().await;
+                Err(OpenError::Newer { catalog: shown, theirs: row.format_version, ours: FORMAT_VERSION })
+            }
+            Ok(_) => Ok(()),
+            Err(source) => {
+                self.close().await;
+                Err(OpenError::Storage { catalog: shown, source })
+            }
+        }
+    }
+
+    /// This broker has started with that number: with PostgreSQL, no write counts any more once another one has.
+    pub(super) fn started(&self, start_number: i64) {
+        if let Backend::Postgres(postgres) = self.backend.as_ref() {
+            postgres.started(start_number);
+        }
     }
 
     /// Shows false once the lock is lost: then nothing may be acknowledged any more.
     pub fn lock_held(&self) -> Option<watch::Receiver<bool>> {
         match self.backend.as_ref() {
             Backend::Sqlite(_) => None,
-            Backend::Postgres(postgres) => Some(postgres.lock_held.clone()),
+            Backend::Postgres(postgres) => Some(postgres.lock_held()),
         }
     }
 
@@ -96,7 +121,7 @@ impl Catalog {
                 sqlite.submit(job).await?;
                 answer.await.unwrap_or_else(|_| Err(StorageError::Closed.into()))
             }
-            Backend::Postgres(postgres) => write_postgres(postgres, &args, work).await,
+            Backend::Postgres(postgres) => postgres.write(&args, work).await,
         }
     }
 
@@ -118,19 +143,8 @@ impl Catalog {
     }
 }
 
-async fn write_postgres<A, T, E: WriteError>(postgres: &Postgres, args: &A, work: Work<A, T, E>) -> Result<T, E> {
-    if !*postgres.lock_held.borrow() {
-        return Err(StorageError::LockLost.into());
-    }
-    let deadline = &postgres.deadline;
-    let mut transaction = deadline.bound(postgres.pool.begin()).await?;
-    let outcome = work(&mut Session::Postgres(&mut transaction, deadline), args).await;
-    match verdict(&outcome) {
-        Verdict::Keep if *postgres.lock_held.borrow() => {
-            deadline.bound(transaction.commit()).await.map_err(StorageError::of_commit)?;
-        }
-        Verdict::Keep => return Err(StorageError::LockLost.into()),
-        Verdict::Undo | Verdict::Void(_) => deadline.bound(transaction.rollback()).await?,
-    }
-    outcome
+/// A URL without what may be secret in it: user, password, parameters.
+fn shown(url: &str) -> String {
+    let place = url.split('@').next_back().unwrap_or_default();
+    place.split('?').next().unwrap_or_default().to_owned()
 }

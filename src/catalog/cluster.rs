@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use crate::model::BrokerId;
 
 use super::catalog::Catalog;
-use super::session::{Row, Session};
+use super::session::{Row, Session, unreadable};
 use super::storage_error::StorageError;
 
 /// The version of everything that a catalog and a bucket agree on.
@@ -44,23 +44,33 @@ impl Catalog {
                 let insert = "INSERT INTO clusters (singleton, cluster_id, format_version, incarnation, start_number, \
                               created_at_ms) VALUES (1, $1, $2, 1, 0, $3) ON CONFLICT DO NOTHING";
                 session.execute(insert, &[new_id.as_str().into(), FORMAT_VERSION.into(), (*now_ms).into()]).await?;
-                cluster_row(session).await
+                expect_cluster(session).await
             }
             .boxed()
         })
         .await
     }
 
-    /// A broker starts.
+    /// The cluster, where the catalog has one.
+    pub(super) async fn known_cluster(&self) -> Result<Option<ClusterRow>, StorageError> {
+        self.read((), |session, ()| cluster_row(session).boxed()).await
+    }
+
+    /// A broker starts. Before it writes anything else: what an earlier one still has under way is refused from now on.
     pub async fn raise_start_number(&self) -> Result<ClusterRow, StorageError> {
-        self.write((), |session, ()| {
-            async move {
-                session.execute("UPDATE clusters SET start_number = start_number + 1 WHERE singleton = 1", &[]).await?;
-                cluster_row(session).await
-            }
-            .boxed()
-        })
-        .await
+        let raised = self
+            .write((), |session, ()| {
+                async move {
+                    session
+                        .execute("UPDATE clusters SET start_number = start_number + 1 WHERE singleton = 1", &[])
+                        .await?;
+                    expect_cluster(session).await
+                }
+                .boxed()
+            })
+            .await?;
+        self.started(raised.start_number);
+        Ok(raised)
     }
 
     /// What is known of a broker.
@@ -90,17 +100,18 @@ impl Catalog {
     }
 }
 
-async fn cluster_row(session: &mut Session<'_>) -> Result<ClusterRow, StorageError> {
-    let row = session
-        .row(CLUSTER, &[])
-        .await?
-        .ok_or_else(|| super::session::unreadable("cluster_id", "the catalog has no cluster"))?;
-    Ok(ClusterRow {
+async fn expect_cluster(session: &mut Session<'_>) -> Result<ClusterRow, StorageError> {
+    cluster_row(session).await?.ok_or_else(|| unreadable("cluster_id", "the catalog has no cluster"))
+}
+
+async fn cluster_row(session: &mut Session<'_>) -> Result<Option<ClusterRow>, StorageError> {
+    let Some(row) = session.row(CLUSTER, &[]).await? else { return Ok(None) };
+    Ok(Some(ClusterRow {
         cluster_id: row.text("cluster_id")?,
         format_version: row.int("format_version")?,
         incarnation: row.int("incarnation")?,
         start_number: row.int("start_number")?,
-    })
+    }))
 }
 
 fn broker_row(row: &Row) -> Result<BrokerRow, StorageError> {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use sqlx::migrate::{MigrateError, Migrator};
+
 use super::storage_error::StorageError;
 
 /// The catalog was not opened.
@@ -32,6 +34,18 @@ pub enum OpenError {
         source: io::Error,
     },
     /// It was written by a newer version.
+    #[error(
+        "the catalog {catalog} was written by a newer tidelog (it is at version {theirs}, this program knows {ours}): start that version, nothing was changed"
+    )]
+    Newer {
+        /// Which.
+        catalog: String,
+        /// Its version.
+        theirs: i64,
+        /// The newest that this program knows.
+        ours: i64,
+    },
+    /// Its tables are not what an earlier version left.
     #[error("the catalog {catalog} cannot be brought to this version's form: {reason}")]
     Migration {
         /// Which.
@@ -47,4 +61,16 @@ pub enum OpenError {
         /// What it said.
         source: StorageError,
     },
+}
+
+impl OpenError {
+    /// What became of `migrations`.
+    pub(super) fn of_migration(catalog: &str, migrations: &Migrator, error: &MigrateError) -> Self {
+        let catalog = catalog.to_owned();
+        let ours = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
+        match *error {
+            MigrateError::VersionMissing(theirs) if theirs > ours => Self::Newer { catalog, theirs, ours },
+            _ => Self::Migration { catalog, reason: error.to_string() },
+        }
+    }
 }

@@ -1,16 +1,19 @@
 //! PostgreSQL: a pool for statements, one connection of its own for the lock.
 //!
 //! # Consistency
-//! Every write is one transaction. Before it commits, the connection that holds the advisory lock must have answered
-//! since it was last doubted: a broker that lost the lock commits nothing.
+//! Every write is one transaction. The advisory lock keeps a second broker out; what is left to do is to keep one that has
+//! lost the lock without knowing from writing on. Each write therefore reads the start number first and holds it to the
+//! commit: a broker that starts waits for what is under way, and whoever is not the last that started commits nothing.
 //!
 //! # Crash safety
 //! The lock ends with its connection. Commits are the server's.
 //!
 //! # Retries
-//! None here: a caller that hears of an unknown outcome has to look.
+//! A transaction that the server undid because it clashed with another is run again, a few times. Nothing else is: a
+//! caller that hears of an unknown outcome has to look.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -24,13 +27,17 @@ use crate::clock::Clock;
 use super::metrics;
 use super::open_error::OpenError;
 use super::options::CatalogOptions;
-use super::session::Deadline;
-use super::storage_error::StorageError;
+use super::session::{Deadline, Session};
+use super::storage_error::{StorageError, WriteError};
+use super::writer::{Verdict, Work, verdict};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The advisory lock's number: "tidelog" in ASCII.
 const LOCK: i64 = 0x0074_6964_656c_6f67;
+/// Times that a transaction is run that clashes with others.
+const ATTEMPTS_MAX: u32 = 5;
+const LAST_STARTED: &str = "SELECT start_number FROM clusters WHERE singleton = 1 FOR SHARE";
 /// How often the lock's connection is asked whether it lives.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
@@ -39,7 +46,9 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Postgres {
     pub(super) pool: PgPool,
     pub(super) deadline: Deadline,
-    pub(super) lock_held: watch::Receiver<bool>,
+    lock: Arc<watch::Sender<bool>>,
+    /// Of this broker; 0 before it has one.
+    start_number: AtomicI64,
     closing: CancellationToken,
     keeper: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
@@ -57,19 +66,81 @@ impl Postgres {
         let connect = connect.disable_statement_logging().application_name(&options.holder);
         let mut keeper = deadline.bound(connect.connect()).await.map_err(storage)?;
         take_lock(&mut keeper, &deadline, &catalog).await?;
-        MIGRATIONS
-            .run(&mut keeper)
-            .await
-            .map_err(|error| OpenError::Migration { catalog: catalog.clone(), reason: error.to_string() })?;
+        MIGRATIONS.run(&mut keeper).await.map_err(|error| OpenError::of_migration(&catalog, &MIGRATIONS, &error))?;
         let pool = deadline
             .bound(PgPoolOptions::new().max_connections(options.connections.max(2)).connect_with(connect))
             .await
             .map_err(storage)?;
-        let (held, lock_held) = watch::channel(true);
+        let lock = Arc::new(watch::Sender::new(true));
         let closing = CancellationToken::new();
-        let task = keep_lock(keeper, deadline.clone(), held, closing.clone());
+        let task = keep_lock(keeper, deadline.clone(), Arc::clone(&lock), closing.clone());
         let keeper = parking_lot::Mutex::new(Some(tokio::spawn(task)));
-        Ok(Self { pool, deadline, lock_held, closing, keeper })
+        Ok(Self { pool, deadline, lock, start_number: AtomicI64::new(0), closing, keeper })
+    }
+
+    pub(super) fn started(&self, start_number: i64) {
+        self.start_number.store(start_number, Ordering::Relaxed);
+    }
+
+    pub(super) fn lock_held(&self) -> watch::Receiver<bool> {
+        self.lock.subscribe()
+    }
+
+    /// Runs statements in one transaction.
+    pub(super) async fn write<A, T, E: WriteError>(&self, args: &A, work: Work<A, T, E>) -> Result<T, E> {
+        let mut attempts = 1;
+        loop {
+            let outcome = self.attempt(args, work).await;
+            match &outcome {
+                Err(error) if attempts < ATTEMPTS_MAX && error.storage().is_some_and(StorageError::is_clash) => {
+                    attempts += 1;
+                }
+                _ => return outcome,
+            }
+        }
+    }
+
+    async fn attempt<A, T, E: WriteError>(&self, args: &A, work: Work<A, T, E>) -> Result<T, E> {
+        if !*self.lock.borrow() {
+            return Err(StorageError::LockLost.into());
+        }
+        let deadline = &self.deadline;
+        let mut transaction = deadline.bound(self.pool.begin()).await?;
+        let mut session = Session::Postgres(&mut transaction, deadline);
+        self.check_start_number(&mut session).await?;
+        let outcome = work(&mut session, args).await;
+        match verdict(&outcome) {
+            Verdict::Keep => {
+                let committed = deadline.bound(transaction.commit()).await.map_err(StorageError::of_commit);
+                match &committed {
+                    Ok(()) => metrics::committed(1),
+                    Err(_) => metrics::commit_failed(),
+                }
+                committed?;
+            }
+            Verdict::Undo | Verdict::Void(_) => {
+                if let Err(error) = deadline.bound(transaction.rollback()).await {
+                    // The server undoes it with the connection.
+                    tracing::warn!(%error, "rolling a transaction of the catalog back failed");
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn check_start_number(&self, session: &mut Session<'_>) -> Result<(), StorageError> {
+        let ours = self.start_number.load(Ordering::Relaxed);
+        if ours == 0 {
+            return Ok(());
+        }
+        match session.row(LAST_STARTED, &[]).await? {
+            Some(row) if row.int("start_number")? == ours => Ok(()),
+            _ => {
+                tracing::error!("another broker has started on this catalog");
+                self.lock.send_replace(false);
+                Err(StorageError::LockLost)
+            }
+        }
     }
 
     pub(super) async fn close(&self) {
@@ -115,7 +186,7 @@ async fn take_lock(connection: &mut PgConnection, deadline: &Deadline, catalog: 
 async fn keep_lock(
     mut connection: PgConnection,
     deadline: Deadline,
-    held: watch::Sender<bool>,
+    held: Arc<watch::Sender<bool>>,
     closing: CancellationToken,
 ) {
     metrics::lock_held(true);
@@ -128,8 +199,7 @@ async fn keep_lock(
         if let Err(error) = asked {
             tracing::error!(%error, "the connection that holds the catalog's lock is lost");
             metrics::lock_held(false);
-            // Nobody may listen any more.
-            let _ = held.send(false);
+            held.send_replace(false);
             return;
         }
     }

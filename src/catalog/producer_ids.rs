@@ -8,6 +8,7 @@ use futures::FutureExt as _;
 use crate::model::ProducerId;
 
 use super::catalog::Catalog;
+use super::session::unreadable;
 use super::storage_error::StorageError;
 
 /// Bits of the number below the incarnation.
@@ -22,9 +23,13 @@ impl Catalog {
                            ON CONFLICT (singleton) DO UPDATE SET next_number = producer_ids.next_number + $1 \
                            RETURNING next_number - $1 AS first, \
                            (SELECT incarnation FROM clusters WHERE singleton = 1) AS incarnation";
-                let missing = || super::session::unreadable("next_number", "no row came back");
+                let missing = || unreadable("next_number", "no row came back");
                 let row = session.row(sql, &[(*count).into()]).await?.ok_or_else(missing)?;
-                Ok(ProducerId((row.int("incarnation")? << NUMBER_BITS) + row.int("first")?))
+                let (incarnation, first) = (row.int("incarnation")?, row.int("first")?);
+                if first.saturating_add(*count) > 1 << NUMBER_BITS {
+                    return Err(unreadable("next_number", "all ids of this incarnation are given out"));
+                }
+                Ok(ProducerId((incarnation << NUMBER_BITS) + first))
             }
             .boxed()
         })

@@ -6,7 +6,8 @@
 //! # Crash safety
 //! The lock is the operating system's and goes with the process.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -47,6 +48,9 @@ impl Sqlite {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
         let shown = path.display().to_string();
+        disk.create_dir_all_durable(parent_of(path)).map_err(|error| lock_error(path, error))?;
+        // By whatever name it is opened, one file has one lock.
+        let path = &real_path(path).map_err(|error| lock_error(path, error))?;
         let lock = lock(disk.as_ref(), path, options)?;
         let storage = |source: sqlx::Error| OpenError::Storage { catalog: shown.clone(), source: source.into() };
         let connect = SqliteConnectOptions::new()
@@ -57,10 +61,7 @@ impl Sqlite {
             .foreign_keys(true)
             .disable_statement_logging();
         let mut connection = connect.connect().await.map_err(storage)?;
-        MIGRATIONS
-            .run(&mut connection)
-            .await
-            .map_err(|error| OpenError::Migration { catalog: shown.clone(), reason: error.to_string() })?;
+        MIGRATIONS.run(&mut connection).await.map_err(|error| OpenError::of_migration(&shown, &MIGRATIONS, &error))?;
         // A new file is real once its folder is synced.
         disk.sync_dir(parent_of(path)).map_err(|error| storage(error.into()))?;
         connection.close().await.map_err(storage)?;
@@ -103,12 +104,23 @@ impl Sqlite {
     }
 }
 
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    match std::fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let name = path.file_name().ok_or(error)?;
+            Ok(std::fs::canonicalize(parent_of(path))?.join(name))
+        }
+        found => found,
+    }
+}
+
+fn lock_error(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Lock { path: with_suffix(path, ".lock").display().to_string(), source }
+}
+
 fn lock(disk: &dyn Disk, path: &Path, options: &CatalogOptions) -> Result<LockFile, OpenError> {
-    let lock_path = with_suffix(path, ".lock");
-    let io_error = |source| OpenError::Lock { path: lock_path.display().to_string(), source };
-    disk.create_dir_all_durable(parent_of(path)).map_err(io_error)?;
-    LockFile::take(disk, &lock_path, &options.holder).map_err(|refused| match refused {
+    LockFile::take(disk, &with_suffix(path, ".lock"), &options.holder).map_err(|refused| match refused {
         LockRefused::Held(holder) => OpenError::InUse { catalog: path.display().to_string(), holder },
-        LockRefused::Io(source) => io_error(source),
+        LockRefused::Io(source) => lock_error(path, source),
     })
 }

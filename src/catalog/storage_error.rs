@@ -96,6 +96,14 @@ impl StorageError {
         }
     }
 
+    /// Whether a server undid a transaction because it clashed with another: PostgreSQL's deadlocks and serialization
+    /// failures.
+    pub(super) fn is_clash(&self) -> bool {
+        let Self::Failed(cause) = self else { return false };
+        let code = cause.0.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some("40001" | "40P01"))
+    }
+
     /// How a commit that ended in this error ended: known to be void, or not known.
     pub(super) fn of_commit(self) -> Self {
         match self {

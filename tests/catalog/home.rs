@@ -15,14 +15,19 @@ use crate::server::SERVER;
 pub struct Home {
     pub url: String,
     pub clock: Arc<ManualClock>,
-    pub folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Home {
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/catalog.db", folder.path().display());
-        Self { url, clock: ManualClock::new(1_000), folder }
+        Self { url, clock: ManualClock::new(1_000), _folder: folder }
+    }
+
+    /// One that another process has made.
+    pub fn at(url: String) -> Self {
+        Self { url, ..Self::sqlite() }
     }
 
     /// `None`, and a word about it, where there is no server.
@@ -37,7 +42,7 @@ impl Home {
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let sql = AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE template0"));
         sqlx::query(sql).execute(&mut connection).await.unwrap();
-        Some(Self { url: url(&name), clock: ManualClock::new(1_000), folder: tempfile::tempdir().unwrap() })
+        Some(Self { url: url(&name), clock: ManualClock::new(1_000), _folder: tempfile::tempdir().unwrap() })
     }
 
     pub fn is_sqlite(&self) -> bool {
@@ -81,8 +86,26 @@ impl Raw {
         }
     }
 
+    /// The same, where the database may refuse.
+    pub async fn try_execute(&mut self, sql: &str) -> bool {
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self {
+            Self::Sqlite(connection) => query.execute(connection).await.is_ok(),
+            Self::Postgres(connection) => query.execute(connection).await.is_ok(),
+        }
+    }
+
     /// The one number that a query gives.
     pub async fn number(&mut self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(connection) => sqlx::query(sql).fetch_one(connection).await.unwrap().get(0),
+            Self::Postgres(connection) => sqlx::query(sql).fetch_one(connection).await.unwrap().get(0),
+        }
+    }
+
+    /// The one text that a query gives.
+    pub async fn text(&mut self, sql: &str) -> String {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
             Self::Sqlite(connection) => sqlx::query(sql).fetch_one(connection).await.unwrap().get(0),

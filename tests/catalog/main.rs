@@ -38,7 +38,9 @@ macro_rules! over_both {
 }
 mod appends;
 mod clusters;
+mod crashes;
 mod groups;
+mod migrations;
 mod races;
 mod rewrites;
 mod topics;
