@@ -20,7 +20,7 @@ pub static SERVER: LazyLock<Option<Server>> = LazyLock::new(|| binaries().map(|f
 const SCRIPT: &str = r#"
 set -e
 cd /
-dir=$(mktemp -d /tmp/tidelog-postgres.XXXXXX)
+dir=$(TMPDIR=/tmp mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "$0/initdb" -D "$dir/data" -A trust -U tidelog --no-sync >/dev/null
 "$0/pg_ctl" -D "$dir/data" -l "$dir/log" -w \
