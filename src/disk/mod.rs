@@ -12,6 +12,7 @@
 //! them. The `*_durable` operations do both in the right order; nothing else may be relied upon after a power cut.
 
 mod real;
+pub mod recorded;
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};

@@ -1,0 +1,123 @@
+//! What a recorded disk writes down: every change, in the order in which it happened.
+//!
+//! # Consistency
+//! An operation names files and folders by number, not by path: a file that was renamed is still the same file, and
+//! what was written to it under its old name is found under the new one.
+//!
+//! # Crash safety
+//! A sync has two entries. It covers what stands before the first, and only once the second is there.
+
+use std::path::Path;
+use std::sync::Arc;
+
+/// A file or a folder, whatever it is called.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Inode(pub(super) u64);
+
+/// What an inode is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Bytes.
+    File,
+    /// Names.
+    Dir,
+}
+
+/// A name in a folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    pub(super) dir: Inode,
+    pub(super) name: String,
+}
+
+/// One change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// Bytes were written.
+    Write {
+        /// To which file.
+        file: Inode,
+        /// Where they begin.
+        position: u64,
+        /// What was written.
+        bytes: Arc<[u8]>,
+    },
+    /// A file was cut or extended.
+    SetLen {
+        /// Which.
+        file: Inode,
+        /// How long it is now.
+        length: u64,
+    },
+    /// A new file or folder got its first name.
+    Link {
+        /// Where.
+        at: Place,
+        /// What is found there.
+        child: Inode,
+        /// What that is.
+        kind: Kind,
+    },
+    /// A name went.
+    Unlink {
+        /// Which.
+        at: Place,
+    },
+    /// A name went and another came, or came to mean something else.
+    Rename {
+        /// The old name.
+        from: Place,
+        /// The new one.
+        to: Place,
+        /// What it names.
+        child: Inode,
+        /// What that is.
+        kind: Kind,
+    },
+    /// A sync of a file or a folder began.
+    SyncBegun {
+        /// Of what.
+        of: Inode,
+    },
+    /// It ended well: whatever was done to that inode before entry `begun` is stable.
+    Synced {
+        /// Of what.
+        of: Inode,
+        /// The entry with which it began.
+        begun: usize,
+    },
+}
+
+/// What is about to be done, for whoever watches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// A file is written to.
+    Write,
+    /// A file is cut or extended.
+    SetLen,
+    /// A file is synced.
+    Sync,
+    /// A file is made.
+    CreateFile,
+    /// A folder is made.
+    CreateDir,
+    /// Something is renamed; the path is the new one.
+    Rename,
+    /// A file is removed.
+    RemoveFile,
+    /// A folder is removed.
+    RemoveDir,
+    /// A folder is synced.
+    SyncDir,
+}
+
+/// A change that is about to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// How many entries the journal has.
+    pub position: usize,
+    /// What is to be done.
+    pub change: Change,
+    /// To what.
+    pub path: &'a Path,
+}
