@@ -124,6 +124,7 @@ impl Broker {
         let settings = &options.settings;
         let broker = Self {
             advertised: ArcSwap::from_pointee(options.advertised.clone()),
+            settings: ArcSwap::from_pointee(settings.clone()),
             files: OpenFiles::new(Arc::clone(&disk), settings.count("tidelog.open.files.max")),
             syncer: Syncer::start(settings.count("tidelog.sync.threads")).map_err(StartError::Threads)?,
             health: LogDirHealth::new(),

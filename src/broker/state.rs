@@ -29,6 +29,7 @@ use super::registry::{Registry, Topics};
 pub struct Broker {
     pub(super) options: BrokerOptions,
     pub(super) advertised: ArcSwap<Endpoint>,
+    pub(super) settings: ArcSwap<BrokerSettings>,
     pub(super) cluster: ClusterRow,
     pub(super) identity: Identity,
     pub(super) data_dir: DataDir,
@@ -77,9 +78,9 @@ impl Broker {
         self.options.rack()
     }
 
-    /// The broker's settings.
-    pub fn settings(&self) -> &BrokerSettings {
-        &self.options.settings
+    /// The broker's settings as they are now.
+    pub fn settings(&self) -> Arc<BrokerSettings> {
+        self.settings.load_full()
     }
 
     /// All topics now.

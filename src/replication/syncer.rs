@@ -58,6 +58,14 @@ impl Syncer {
     }
 }
 
+impl Drop for Syncer {
+    /// Whoever was not closed lets its threads go, and does not wait for them.
+    fn drop(&mut self) {
+        self.shared.queue.lock().closed = true;
+        self.shared.filled.notify_all();
+    }
+}
+
 impl Shared {
     fn run(&self) {
         while let Some(log) = self.next() {

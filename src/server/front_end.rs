@@ -12,8 +12,9 @@ use super::handlers::{
     api_versions, describe_cluster, describe_producers, describe_topic_partitions, fetch, find_coordinator,
     list_offsets, metadata, offset_for_leader_epoch, produce,
 };
-use crate::broker::{Registry, Topic, Topics};
+use crate::broker::{Broker, Topic, Topics};
 use crate::clock::Clock;
+use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, TopicId};
 use crate::replication::Partition;
 
@@ -41,37 +42,47 @@ pub struct FetchLimits {
     pub sessions_max: usize,
 }
 
-impl Default for FetchLimits {
-    fn default() -> Self {
-        Self { bytes_max: 55 * 1024 * 1024, sessions_max: 1000 }
+impl From<&BrokerSettings> for FetchLimits {
+    fn from(settings: &BrokerSettings) -> Self {
+        Self {
+            bytes_max: settings.count("fetch.max.bytes"),
+            sessions_max: settings.count("max.incremental.fetch.session.cache.slots"),
+        }
     }
 }
 
 /// What the handlers work on.
 #[derive(Debug)]
 pub struct FrontEnd {
-    pub(super) registry: Arc<Registry>,
+    pub(super) broker: Arc<Broker>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) node: Node,
     pub(super) fetch_limits: FetchLimits,
     pub(super) fetch_sessions: FetchSessions,
 }
 
 impl FrontEnd {
-    /// A front end to these topics.
-    pub fn new(registry: Arc<Registry>, clock: Arc<dyn Clock>, node: Node, fetch_limits: FetchLimits) -> Self {
+    /// A front end to this broker.
+    pub fn new(broker: Arc<Broker>, fetch_limits: FetchLimits) -> Self {
+        let clock = Arc::clone(broker.clock());
         let fetch_sessions = FetchSessions::new(fetch_limits.sessions_max, clock.now_ms().unsigned_abs());
-        Self { registry, clock, node, fetch_limits, fetch_sessions }
+        Self { broker, clock, fetch_limits, fetch_sessions }
     }
 
     /// Who this broker is, as clients are told.
     pub(super) fn node(&self) -> Node {
-        self.node.clone()
+        let advertised = self.broker.advertised();
+        Node {
+            id: self.broker.id(),
+            cluster_id: self.broker.cluster_id().to_owned(),
+            host: advertised.host.clone(),
+            port: advertised.port,
+            rack: self.broker.rack().map(str::to_owned),
+        }
     }
 
     /// All topics now. One request looks once, so that its answers agree with each other.
     pub(super) fn topics(&self) -> Arc<Topics> {
-        self.registry.topics()
+        self.broker.topics()
     }
 }
 

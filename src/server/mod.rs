@@ -21,7 +21,8 @@ pub mod handlers;
 
 mod metrics;
 
-pub use front_end::{FetchLimits, FrontEnd, Node};
+pub use dispatch::Shared;
+pub use front_end::{FetchLimits, FrontEnd, Node, table};
 pub use listening::{BindError, Server};
 pub use options::ServerOptions;
 

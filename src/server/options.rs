@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+use crate::model::settings::BrokerSettings;
+
+/// What `queued.max.request.bytes` = -1 means here.
+const REQUEST_MEMORY_BYTES: usize = 256 * 1024 * 1024;
+/// As good as never, and still a time that clocks can add.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Bounds and addresses of the front end.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
@@ -21,16 +28,27 @@ pub struct ServerOptions {
     pub idle_timeout: Duration,
 }
 
-impl Default for ServerOptions {
-    fn default() -> Self {
+impl From<&BrokerSettings> for ServerOptions {
+    fn from(settings: &BrokerSettings) -> Self {
         Self {
             listen: "127.0.0.1:9092".to_owned(),
-            request_bytes_max: 100 * 1024 * 1024,
-            request_memory_bytes: 128 * 1024 * 1024,
+            request_bytes_max: settings.count("socket.request.max.bytes"),
+            request_memory_bytes: match settings.number("queued.max.request.bytes") {
+                bytes @ 1.. => usize::try_from(bytes).unwrap_or(usize::MAX),
+                _ => REQUEST_MEMORY_BYTES,
+            },
             in_flight_max: 128,
-            connections_max: 10_000,
-            connections_per_address_max: usize::MAX,
-            idle_timeout: Duration::from_secs(600),
+            connections_max: settings.count("max.connections"),
+            connections_per_address_max: settings.count("max.connections.per.ip"),
+            // Kafka's: below zero nobody is idle too long.
+            idle_timeout: u64::try_from(settings.number("connections.max.idle.ms"))
+                .map_or(NEVER, |ms| Duration::from_millis(ms).min(NEVER)),
         }
+    }
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self::from(&BrokerSettings::default())
     }
 }

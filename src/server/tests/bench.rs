@@ -1,5 +1,7 @@
-//! A front end over real partitions on a folder of its own.
+//! A front end over a real broker in a folder of its own.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,89 +12,93 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::wire::Wire;
-use crate::broker::{Registry, Topic};
+use crate::broker::{Broker, BrokerOptions, BrokerParts, Endpoint, NewTopic};
 use crate::clock::SystemClock;
 use crate::disk::RealDisk;
-use crate::log::{LogOptions, OpenFiles, PartitionLog};
-use crate::model::{BrokerId, Codec, LeaderEpoch, Offset, TopicConfig, TopicId, TopicName, TopicPartition};
+use crate::model::settings::BrokerSettings;
+use crate::model::{BrokerId, Codec, LeaderEpoch, Offset};
 use crate::record::{BatchBuilder, BatchSpec};
-use crate::replication::{LogDirHealth, Partition, PartitionParts, Syncer};
 use crate::server::dispatch::Shared;
 use crate::server::front_end::table;
-use crate::server::{FetchLimits, FrontEnd, Node, Server, ServerOptions};
+use crate::server::{FetchLimits, FrontEnd, Server, ServerOptions};
+
+thread_local! {
+    /// What the next id is made of: tests of this thread's broker name topics by number.
+    static NEXT_ID: Cell<u128> = const { Cell::new(1) };
+}
 
 /// The id of a topic, by the number that it was made with.
 pub fn id_of(number: u128) -> Uuid {
-    Uuid::from_u128(number)
+    uuid::Builder::from_random_bytes(number.to_be_bytes()).into_uuid()
 }
 
-/// A front end, listening.
+fn next_id() -> [u8; 16] {
+    NEXT_ID.replace(NEXT_ID.get() + 1).to_be_bytes()
+}
+
+/// A broker in a folder of its own, and a front end to it, listening.
 pub struct Bench {
     pub server: Server,
-    pub registry: Arc<Registry>,
-    syncer: Arc<Syncer>,
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.syncer.close();
-    }
+    pub broker: Arc<Broker>,
+    _folder: tempfile::TempDir,
 }
 
 impl Bench {
-    /// One topic `orders` (id 1) of two partitions, led in epoch 3.
+    /// One topic `orders` (id 1) of two partitions, led in epoch 1.
     pub async fn start() -> Self {
-        let registry = Arc::new(Registry::default());
-        let node = Node {
-            id: BrokerId(7),
-            cluster_id: "cluster-cluster-cluste".to_owned(),
-            host: "broker.example".to_owned(),
-            port: 9092,
-            rack: Some("r1".to_owned()),
-        };
-        let clock = SystemClock::shared();
-        let front_end = FrontEnd::new(Arc::clone(&registry), Arc::clone(&clock), node, FetchLimits::default());
-        let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
-        let options = ServerOptions { listen: "127.0.0.1:0".to_owned(), ..ServerOptions::default() };
-        let server = Server::serve(options, shared, clock).await.unwrap();
-        let bench = Self { server, registry, syncer: Syncer::start(1).unwrap(), folder: tempfile::tempdir().unwrap() };
-        bench.add_topic("orders", 1, 2, TopicConfig::default());
-        bench
+        Self::with_settings(&[]).await
     }
 
-    pub fn add_topic(&self, name: &str, id: u128, partitions: i32, config: TopicConfig) {
-        let id = TopicId::from_uuid(id_of(id));
-        let files = OpenFiles::new(Arc::new(RealDisk), 10);
-        let (name, config) = (TopicName::parse(name).unwrap(), Arc::new(config));
-        let partition = |number: i32| {
-            let dir = self.folder.path().join(format!("{name}-{number}"));
-            let (log, _) = PartitionLog::open(&files, &dir, LogOptions::from(config.as_ref()), None, 0).unwrap();
-            Arc::new(Partition::lead(PartitionParts {
-                topic: name.clone(),
-                tp: TopicPartition::new(id, number),
-                leader_epoch: LeaderEpoch::new(3),
-                config: Arc::clone(&config),
-                log: Arc::new(log),
-                health: LogDirHealth::new(),
-                syncer: Arc::clone(&self.syncer),
-                clock: SystemClock::shared(),
-            }))
+    /// The same, with settings of the broker.
+    pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = pairs(&[("broker.rack", "r1")]).into_iter().chain(pairs(settings)).collect();
+        let settings = BrokerSettings::new(settings).unwrap();
+        let options = BrokerOptions {
+            broker_id: BrokerId(7),
+            data_dir: folder.path().join("data"),
+            advertised: Endpoint { host: "broker.example".to_owned(), port: 9092 },
+            catalog_url: format!("sqlite://{}", folder.path().join("catalog.db").display()),
+            settings: settings.clone(),
         };
-        let partitions = (0..partitions).map(partition).collect();
-        let overrides = Arc::default();
-        self.registry.publish([Arc::new(Topic {
-            name: name.clone(),
-            id,
-            overrides,
-            config: Arc::clone(&config),
-            partitions,
-        })]);
+        let clock = SystemClock::shared();
+        let start = async || {
+            let parts = BrokerParts { disk: RealDisk::shared(), clock: Arc::clone(&clock), random: next_id };
+            Broker::start(options.clone(), parts).await.unwrap()
+        };
+        // Twice, so that there is an epoch before the present one.
+        NEXT_ID.set(1_000_000);
+        let first = start().await;
+        create(&first, "orders", 1, 2, &[]).await;
+        first.stop().await;
+        drop(first);
+        let broker = start().await;
+
+        let front_end = FrontEnd::new(Arc::clone(&broker), FetchLimits::from(&settings));
+        let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
+        let options = ServerOptions { listen: "127.0.0.1:0".to_owned(), ..ServerOptions::from(&settings) };
+        let server = Server::serve(options, shared, clock).await.unwrap();
+        Self { server, broker, _folder: folder }
+    }
+
+    pub async fn add_topic(&self, name: &str, id: u128, partitions: i32, configs: &[(&str, &str)]) {
+        create(&self.broker, name, id, partitions, configs).await;
     }
 
     pub async fn connect(&self) -> Wire {
         Wire::connect(self.server.address()).await
     }
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+async fn create(broker: &Broker, name: &str, id: u128, partitions: i32, configs: &[(&str, &str)]) {
+    NEXT_ID.set(id);
+    let configs = pairs(configs);
+    let wanted = NewTopic { name: name.to_owned(), partitions: Some(partitions), configs, ..NewTopic::default() };
+    broker.create_topic(wanted, false).await.unwrap();
 }
 
 /// A batch of records with these values, as a producer sends it.

@@ -12,7 +12,6 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::bench::{Bench, batch, id_of, produce, topic};
-use crate::model::TopicConfig;
 
 fn named(name: &str) -> MetadataRequestTopic {
     MetadataRequestTopic::default().with_name(Some(topic(name)))
@@ -29,11 +28,11 @@ async fn metadata_names_broker_topics_and_leaders() {
         assert_eq!((broker.node_id.0, broker.host.as_str(), broker.port), (7, "broker.example", 9092));
         let orders = &response.topics[0];
         assert_eq!(orders.name.as_ref().unwrap().as_str(), "orders");
-        assert_eq!(orders.topic_id, if version >= 10 { id_of(1) } else { id_of(0) });
+        assert_eq!(orders.topic_id, if version >= 10 { id_of(1) } else { uuid::Uuid::nil() });
         assert_eq!(orders.partitions.len(), 2);
         let partition = &orders.partitions[1];
         assert_eq!((partition.partition_index, partition.leader_id.0, partition.isr_nodes.len()), (1, 7, 1));
-        assert_eq!(partition.leader_epoch, if version >= 7 { 3 } else { -1 });
+        assert_eq!(partition.leader_epoch, if version >= 7 { 1 } else { -1 });
 
         let asked = MetadataRequest::default()
             .with_topics(Some(vec![named("orders"), named("nope"), named("not/good")]))
@@ -104,7 +103,7 @@ async fn ends_of_epochs_are_told() {
     let mut wire = bench.connect().await;
     wire.call(&produce(-1, 9, batch(&["a", "b"])), 9).await;
     for version in 2..=4 {
-        for (epoch, expected) in [(3, (0, 3, 2)), (2, (0, 2, 0)), (4, (0, -1, -1))] {
+        for (epoch, expected) in [(1, (0, 1, 2)), (0, (0, 0, 0)), (2, (0, -1, -1))] {
             let partition = OffsetForLeaderPartition::default().with_partition(0).with_leader_epoch(epoch);
             let asked = OffsetForLeaderTopic::default().with_topic(topic("orders")).with_partitions(vec![partition]);
             let response = wire.call(&OffsetForLeaderEpochRequest::default().with_topics(vec![asked]), version).await;
@@ -117,7 +116,7 @@ async fn ends_of_epochs_are_told() {
 #[tokio::test]
 async fn producers_and_partitions_are_described() {
     let bench = Bench::start().await;
-    bench.add_topic("aaa", 2, 3, TopicConfig::default());
+    bench.add_topic("aaa", 2, 3, &[]).await;
     let mut wire = bench.connect().await;
     let asked = ProducersOf::default().with_name(topic("orders")).with_partition_indexes(vec![0, 9]);
     let response = wire.call(&DescribeProducersRequest::default().with_topics(vec![asked]), 0).await;

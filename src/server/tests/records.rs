@@ -10,7 +10,6 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::bench::{Bench, batch, fetch, produce, topic};
-use crate::model::TopicConfig;
 use crate::record::Batches;
 
 fn only(response: &ProduceResponse) -> &PartitionProduceResponse {
@@ -73,9 +72,7 @@ async fn pipelined_appends_keep_their_order_and_silence_is_kept() {
 #[tokio::test]
 async fn bad_batches_are_refused_with_kafkas_codes() {
     let bench = Bench::start().await;
-    let mut compact = TopicConfig::default();
-    compact.message.max_bytes = 200;
-    bench.add_topic("small", 2, 1, compact);
+    bench.add_topic("small", 2, 1, &[("max.message.bytes", "200")]).await;
     let mut wire = bench.connect().await;
     let mut damaged = batch(&["x"]).to_vec();
     *damaged.last_mut().unwrap() ^= 1;
@@ -163,12 +160,12 @@ async fn epochs_that_part_are_told() {
     wire.call(&produce(-1, 9, batch(&["a", "b"])), 9).await;
     let mut asked = fetch(12, &[(0, 2)], 0);
     let code = |response: &FetchResponse| response.responses[0].partitions[0].error_code;
-    asked.topics[0].partitions[0].current_leader_epoch = 2;
+    asked.topics[0].partitions[0].current_leader_epoch = 0;
     assert_eq!(code(&wire.call(&asked, 12).await), ResponseError::FencedLeaderEpoch.code());
-    asked.topics[0].partitions[0].current_leader_epoch = 4;
+    asked.topics[0].partitions[0].current_leader_epoch = 2;
     assert_eq!(code(&wire.call(&asked, 12).await), ResponseError::UnknownLeaderEpoch.code());
-    asked.topics[0].partitions[0].current_leader_epoch = 3;
-    asked.topics[0].partitions[0].last_fetched_epoch = 1;
+    asked.topics[0].partitions[0].current_leader_epoch = 1;
+    asked.topics[0].partitions[0].last_fetched_epoch = 0;
     let diverging = wire.call(&asked, 12).await;
     assert_eq!(code(&diverging), 0);
     assert_eq!(diverging.responses[0].partitions[0].diverging_epoch.end_offset, 0);
@@ -216,7 +213,7 @@ async fn offsets_are_listed_in_every_version_that_knows_them() {
             let found = &response.topics[0].partitions[0];
             assert_eq!((found.error_code, found.offset, found.timestamp), expected, "{timestamp} in version {version}");
             let has_epoch = version >= 4 && found.offset >= 0;
-            assert_eq!(found.leader_epoch, if has_epoch { 3 } else { -1 }, "{timestamp} in version {version}");
+            assert_eq!(found.leader_epoch, if has_epoch { 1 } else { -1 }, "{timestamp} in version {version}");
         }
     }
 }
