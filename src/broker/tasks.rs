@@ -14,6 +14,7 @@ use futures::future::BoxFuture;
 
 use crate::log::LogError;
 use crate::replication::Partition;
+use crate::telemetry;
 
 use super::state::Broker;
 
@@ -43,6 +44,7 @@ const TASKS: &[Task] = &[
         every: |_| Duration::from_secs(600),
         run: |broker| broker.expire_producers().boxed(),
     },
+    Task { name: "metrics", every: |_| Duration::from_secs(5), run: |_| async { telemetry::tidy_metrics() }.boxed() },
 ];
 
 fn millis(number: i64) -> Duration {
