@@ -1,0 +1,137 @@
+//! The options of a broker, from what was given: each room's own, and the defaults that follow from each other.
+
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::broker::{BrokerOptions, Endpoint};
+use crate::model::BrokerId;
+use crate::model::settings::BrokerSettings;
+use crate::server::ServerOptions;
+
+use super::error::ConfigError;
+use super::layers::Merged;
+use super::listeners::{self, Protocols, is_wildcard, shown};
+use super::places::{BUCKET, CATALOG, HTTP};
+
+const DATA_DIR: &str = "./tidelog-data";
+const LISTEN: &str = "127.0.0.1:9092";
+const HTTP_LISTEN: &str = "127.0.0.1:9600";
+
+/// Everything that `tidelog serve` needs.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The broker's.
+    pub broker: BrokerOptions,
+    /// The Kafka front end's.
+    pub server: ServerOptions,
+    /// Where health, metrics and admin are served.
+    pub http: String,
+    /// Where the bucket is.
+    pub bucket_url: String,
+    /// What a user should know about what was given: once, at start.
+    pub warnings: Vec<String>,
+}
+
+impl ServeOptions {
+    /// From what was given. `hostname` is this machine's name: what clients are told where the broker listens on every
+    /// interface and nobody says how it is reached.
+    pub fn assemble(merged: &Merged, hostname: impl FnOnce() -> String) -> Result<Self, ConfigError> {
+        let settings = merged.broker_settings()?;
+        let mut warnings = unused_warning(merged).into_iter().collect::<Vec<_>>();
+        let data_dir = data_dir(merged)?;
+        let listen = listener(merged, "listeners", &mut warnings)?;
+        let advertised = match listener(merged, "advertised.listeners", &mut warnings)? {
+            Some(advertised) => advertised,
+            None => advertised_by_default(listen.as_ref(), hostname, &mut warnings),
+        };
+        let server = ServerOptions {
+            listen: listen.as_ref().map_or_else(|| LISTEN.to_owned(), shown),
+            ..ServerOptions::from(&settings)
+        };
+        let http = address(merged, HTTP, HTTP_LISTEN)?;
+        let catalog_url =
+            merged.get(CATALOG).map_or_else(|| format!("sqlite://{}", data_dir.join("catalog.db").display()), text);
+        let bucket_url = match merged.get(BUCKET) {
+            Some(value) => text(value),
+            None => file_url(&data_dir.join("bucket")).map_err(|reason| unfit(merged, "log.dirs", reason))?,
+        };
+        let broker_id = BrokerId(i32::try_from(settings.number("node.id")).unwrap_or(i32::MAX));
+        let broker = BrokerOptions { broker_id, data_dir, advertised, catalog_url, settings };
+        Ok(Self { broker, server, http, bucket_url, warnings })
+    }
+
+    /// The settings in effect.
+    pub fn settings(&self) -> &BrokerSettings {
+        &self.broker.settings
+    }
+}
+
+fn text(value: &super::origin::Value) -> String {
+    value.text.clone()
+}
+
+fn unfit(merged: &Merged, name: &'static str, reason: String) -> ConfigError {
+    let value = merged.get(name).map(text).unwrap_or_default();
+    ConfigError::Unfit { origin: merged.origin(name), name, value, reason }
+}
+
+fn unused_warning(merged: &Merged) -> Option<String> {
+    let names: Vec<&str> = merged.unused().collect();
+    (!names.is_empty())
+        .then(|| format!("Kafka settings that mean nothing here and were left out: {}", names.join(", ")))
+}
+
+fn data_dir(merged: &Merged) -> Result<PathBuf, ConfigError> {
+    let given = merged.get("log.dirs").map_or(DATA_DIR, |value| value.text.as_str());
+    if given.contains(',') {
+        let reason = "one data directory is used, not several; name one".to_owned();
+        return Err(unfit(merged, "log.dirs", reason));
+    }
+    std::path::absolute(given).map_err(|error| unfit(merged, "log.dirs", format!("not a folder's name: {error}")))
+}
+
+fn listener(merged: &Merged, name: &'static str, warnings: &mut Vec<String>) -> Result<Option<Endpoint>, ConfigError> {
+    let Some(value) = merged.get(name) else { return Ok(None) };
+    let protocols = Protocols {
+        map: merged.get_unused("listener.security.protocol.map").unwrap_or_default(),
+        controllers: merged.get_unused("controller.listener.names").unwrap_or_default(),
+    };
+    let taken = listeners::plaintext(&value.text, protocols).map_err(|reason| unfit(merged, name, reason))?;
+    if !taken.left.is_empty() {
+        let (left, used) = (taken.left.join(", "), shown(&taken.endpoint));
+        warnings.push(format!("of {name} only {used} is used; left out: {left}"));
+    }
+    if name == "advertised.listeners" && is_wildcard(&taken.endpoint.host) {
+        let reason = "clients cannot connect to every interface; name the host that they reach".to_owned();
+        return Err(unfit(merged, name, reason));
+    }
+    Ok(Some(taken.endpoint))
+}
+
+fn advertised_by_default(
+    listen: Option<&Endpoint>,
+    hostname: impl FnOnce() -> String,
+    warnings: &mut Vec<String>,
+) -> Endpoint {
+    let default = || Endpoint { host: "127.0.0.1".to_owned(), port: 9092 };
+    let mut advertised = listen.cloned().unwrap_or_else(default);
+    if is_wildcard(&advertised.host) {
+        advertised.host = hostname();
+        let told = shown(&advertised);
+        warnings.push(format!("clients are told to connect to {told}; say --advertise HOST:PORT if they cannot"));
+    }
+    advertised
+}
+
+fn address(merged: &Merged, name: &'static str, default: &str) -> Result<String, ConfigError> {
+    let given = merged.get(name).map_or(default, |value| value.text.as_str());
+    let endpoint = listeners::host_and_port(given).map_err(|reason| unfit(merged, name, reason))?;
+    Ok(shown(&endpoint))
+}
+
+fn file_url(folder: &Path) -> Result<String, String> {
+    Url::from_file_path(folder)
+        .map(String::from)
+        .map_err(|()| format!("{} cannot be written as a URL; give --bucket", folder.display()))
+}
