@@ -1,0 +1,66 @@
+//! What the process says of itself: set by whoever starts and stops it, read by health checks.
+
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
+
+use crate::broker::Broker;
+
+/// How far the process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Logs are being opened.
+    #[default]
+    Starting,
+    /// Clients are served.
+    Ready,
+    /// Clients are being let go.
+    Stopping,
+}
+
+impl Phase {
+    /// One word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// The process, as operators see it.
+#[derive(Debug, Default)]
+pub struct Status {
+    phase: RwLock<Phase>,
+    broker: OnceLock<Arc<Broker>>,
+}
+
+impl Status {
+    /// A process that starts.
+    pub fn starting() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Clients are served from now on, by this broker.
+    pub fn ready(&self, broker: &Arc<Broker>) {
+        // Whoever asked first stays: a process has one broker.
+        let _ = self.broker.set(Arc::clone(broker));
+        *self.phase.write() = Phase::Ready;
+    }
+
+    /// Clients are let go from now on.
+    pub fn stopping(&self) {
+        *self.phase.write() = Phase::Stopping;
+    }
+
+    /// How far it is.
+    pub fn phase(&self) -> Phase {
+        *self.phase.read()
+    }
+
+    /// The broker, once it serves clients.
+    pub fn broker(&self) -> Option<&Arc<Broker>> {
+        self.broker.get()
+    }
+}
