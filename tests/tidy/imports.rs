@@ -22,9 +22,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("coordinator", &[]),
     ("broker", &["catalog", "log", "record", "replication"]),
     ("server", &["record", "log", "net", "replication", "broker"]),
-    ("admin", &[]),
-    ("config", &[]),
-    ("cli", &[]),
+    ("admin", &["broker"]),
+    ("config", &["broker", "server"]),
+    ("cli", &["broker", "server", "admin", "config"]),
 ];
 
 /// Every room there is.

@@ -1,0 +1,32 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+
+use super::serve_args::ServeArgs;
+
+const AFTER: &str = "\
+Exit codes:
+  0  done
+  1  it could not be done
+  2  what was given is wrong (flags, environment, settings file); nothing was tried
+  3  what was named is not there (topic, partition, segment)
+  4  nobody answers (broker, bucket, catalog)
+  5  something is wrong with what was checked
+
+Every flag can also be given in the environment: --data-dir as TIDELOG_DATA_DIR.";
+
+/// A Kafka-compatible log that keeps recent segments on local disk and its whole history, as Parquet, in your own bucket.
+#[derive(Debug, Parser)]
+#[command(name = "tidelog", version, about, after_help = AFTER, subcommand_required = true, arg_required_else_help = true)]
+pub struct Tidelog {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a broker.
+    Serve(ServeArgs),
+}

@@ -1,0 +1,56 @@
+//! From arguments to an exit code. The runtime is built here, by hand: one worker for each core.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use super::command::{Command, Tidelog};
+use super::outcome::{Exit, Failure};
+use super::{output, serve};
+
+/// How long what still runs on the runtime's threads is waited for at the end.
+const LEFTOVERS: Duration = Duration::from_secs(5);
+
+/// Runs the command that was typed.
+pub fn run() -> ExitCode {
+    let matches = match Tidelog::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(told) => {
+            // Help and version are errors to clap, and go to standard output.
+            let code = if told.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
+            let _ = told.print();
+            return code;
+        }
+    };
+    let parsed = match Tidelog::from_arg_matches(&matches) {
+        Ok(parsed) => parsed,
+        Err(error) => error.exit(),
+    };
+    let given = matches.subcommand().map_or(&matches, |(_, given)| given);
+    let done = match parsed.command {
+        Command::Serve(args) => serve::run(&args, given),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::tell(&format!("tidelog: {failure}"));
+            failure.exit.into()
+        }
+    }
+}
+
+/// Runs a future to its end on a runtime of its own.
+pub fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .thread_name("tidelog")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LEFTOVERS);
+    done
+}

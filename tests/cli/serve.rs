@@ -1,0 +1,73 @@
+//! `tidelog serve`: readiness, signals, what a start refuses.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::home::Home;
+
+#[test]
+fn a_broker_tells_where_everything_is_and_ends_with_0_when_asked() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let home = Home::new();
+        let serving = home.serve(&[]);
+        let data = home.path().canonicalize().unwrap().join("tidelog-data");
+        for line in [
+            format!("data     {}", data.display()),
+            format!("bucket   file://{}/bucket", data.display()),
+            format!("catalog  sqlite://{}/catalog.db", data.display()),
+        ] {
+            assert!(serving.told.contains(&line), "no {line:?} in {}", serving.told);
+        }
+        assert!(serving.get("/readyz").starts_with("HTTP/1.1 200"));
+        assert!(serving.get("/healthz").starts_with("HTTP/1.1 200"));
+        let mut connected = TcpStream::connect(&serving.kafka).unwrap();
+        // ApiVersions, version 0, correlation id 7, no client id.
+        connected.write_all(&[0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 255, 255]).unwrap();
+        let mut head = [0; 8];
+        connected.read_exact(&mut head).unwrap();
+        assert_eq!(head[4..], [0, 0, 0, 7]);
+        assert!(serving.get("/metrics").contains("tidelog_net_connections_opened_total"));
+        serving.signal(signal);
+        serving.ended().expect(0, "broker stopped");
+        drop(connected);
+    }
+}
+
+#[test]
+fn json_lines_are_for_programs() {
+    let home = Home::new();
+    home.write("server.properties", "num.network.threads=3\nprocess.roles=broker\n");
+    // A listener that is taken ends the start, after the warning.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let arguments = ["serve", "--log-format", "json", "--config", "server.properties", "--http", "127.0.0.1:0"];
+    let ended = home.run(&[arguments.as_slice(), &["--listen", &listen]].concat());
+    ended.expect(1, &listen);
+    assert!(ended.err.contains("--listen"), "{}", ended.err);
+    let warnings = ended.err.lines().filter(|line| line.starts_with('{') && line.contains("mean nothing here")).count();
+    assert_eq!(warnings, 1, "{}", ended.err);
+    assert!(ended.err.contains("num.network.threads, process.roles"), "{}", ended.err);
+}
+
+#[test]
+fn a_data_directory_serves_one_broker() {
+    let home = Home::new();
+    let serving = home.serve(&[]);
+    let second = home.run(&["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    second.expect(1, "in use by process");
+    assert!(second.err.contains("--data-dir"), "{}", second.err);
+    serving.signal(Signal::TERM);
+    serving.ended().expect(0, "broker stopped");
+}
+
+#[test]
+fn http_that_cannot_listen_is_told_with_the_remedy() {
+    let home = Home::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = taken.local_addr().unwrap().to_string();
+    let ended = home.run(&["serve", "--listen", "127.0.0.1:0", "--http", &http]);
+    ended.expect(1, &http);
+    assert!(ended.err.contains("--http"), "{}", ended.err);
+}
