@@ -6,7 +6,6 @@
 //! Two commits of one group that overlap in time may be committed in either order: its coordinator waits for the first.
 //! Within one call the last commit of a partition counts.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use futures::FutureExt as _;
@@ -14,6 +13,7 @@ use futures::FutureExt as _;
 use crate::model::{LeaderEpoch, Offset, TopicPartition};
 
 use super::catalog::Catalog;
+use super::group_batches::last_of_each;
 use super::groups::client_text;
 use super::partitions::tp_values;
 use super::session::{Row, Session, Value, unreadable};
@@ -66,10 +66,7 @@ fn upsert(rows: usize) -> &'static str {
 impl Catalog {
     /// Writes commits down, of one group or of many: one transaction.
     pub async fn commit_offsets(&self, rows: Vec<GroupOffsetRow>) -> Result<(), StorageError> {
-        // One statement may write a row only once.
-        let by_key: BTreeMap<_, _> = rows.into_iter().map(|row| ((row.group_id.clone(), row.tp), row)).collect();
-        let rows: Vec<GroupOffsetRow> = by_key.into_values().collect();
-        self.write(rows, |session, rows| async move { commit(session, rows).await }.boxed()).await
+        self.write(last_of_each(rows), |session, rows| async move { commit(session, rows).await }.boxed()).await
     }
 
     /// All that a group has committed.
@@ -93,17 +90,7 @@ impl Catalog {
             async move {
                 let mut gone = 0;
                 for row in rows {
-                    let (topic, number) = tp_values(&row.tp);
-                    let sql = "DELETE FROM group_offsets WHERE group_id = $1 AND topic_id = $2 AND partition = $3 AND \
-                               committed_offset = $4 AND committed_at_ms = $5";
-                    let values = [
-                        row.group_id.as_bytes().into(),
-                        topic.as_slice().into(),
-                        number.into(),
-                        row.offset.into(),
-                        row.committed_at_ms.into(),
-                    ];
-                    gone += session.execute(sql, &values).await?;
+                    gone += forget(session, row).await?;
                 }
                 Ok(gone)
             }
@@ -113,7 +100,23 @@ impl Catalog {
     }
 }
 
-async fn commit(session: &mut Session<'_>, rows: &[GroupOffsetRow]) -> Result<(), StorageError> {
+/// Forgets a commit, if it is still as it was read. Returns how many went.
+pub(super) async fn forget(session: &mut Session<'_>, row: &GroupOffsetRow) -> Result<u64, StorageError> {
+    let (topic, number) = tp_values(&row.tp);
+    let sql = "DELETE FROM group_offsets WHERE group_id = $1 AND topic_id = $2 AND partition = $3 AND \
+               committed_offset = $4 AND committed_at_ms = $5";
+    let values = [
+        row.group_id.as_bytes().into(),
+        topic.as_slice().into(),
+        number.into(),
+        row.offset.into(),
+        row.committed_at_ms.into(),
+    ];
+    session.execute(sql, &values).await
+}
+
+/// Writes commits, sorted by group, no row twice.
+pub(super) async fn commit(session: &mut Session<'_>, rows: &[GroupOffsetRow]) -> Result<(), StorageError> {
     let mut last = None;
     for row in rows {
         // Sorted by group: each is asked for once.

@@ -62,19 +62,18 @@ impl Catalog {
 
     /// Forgets a group with all its offsets. Says whether there was one.
     pub async fn delete_group(&self, group_id: &str) -> Result<bool, StorageError> {
-        self.write(group_id.to_owned(), |session, group_id| {
-            async move {
-                let id = [group_id.as_bytes().into()];
-                session.execute("DELETE FROM group_offsets WHERE group_id = $1", &id).await?;
-                Ok(session.execute("DELETE FROM groups WHERE group_id = $1", &id).await? > 0)
-            }
-            .boxed()
-        })
-        .await
+        self.write(group_id.to_owned(), |session, group_id| async move { delete(session, group_id).await }.boxed())
+            .await
     }
 }
 
-async fn save(session: &mut Session<'_>, group: &GroupRow) -> Result<(), StorageError> {
+pub(super) async fn delete(session: &mut Session<'_>, group_id: &str) -> Result<bool, StorageError> {
+    let id = [group_id.as_bytes().into()];
+    session.execute("DELETE FROM group_offsets WHERE group_id = $1", &id).await?;
+    Ok(session.execute("DELETE FROM groups WHERE group_id = $1", &id).await? > 0)
+}
+
+pub(super) async fn save(session: &mut Session<'_>, group: &GroupRow) -> Result<(), StorageError> {
     let sql = "INSERT INTO groups (group_id, protocol_type, generation, protocol, leader, members, changed_at_ms) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (group_id) DO UPDATE SET \
                protocol_type = excluded.protocol_type, generation = excluded.generation, protocol = excluded.protocol, \
@@ -92,7 +91,7 @@ async fn save(session: &mut Session<'_>, group: &GroupRow) -> Result<(), Storage
     Ok(())
 }
 
-fn group_row(row: &Row) -> Result<GroupRow, StorageError> {
+pub(super) fn group_row(row: &Row) -> Result<GroupRow, StorageError> {
     Ok(GroupRow {
         group_id: client_text(row, "group_id")?.unwrap_or_default(),
         protocol_type: client_text(row, "protocol_type")?.unwrap_or_default(),

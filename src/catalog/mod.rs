@@ -4,6 +4,8 @@
 #[expect(clippy::module_inception, reason = "the room's main type has the room's name")]
 mod catalog;
 mod cluster;
+mod group_batches;
+mod group_lists;
 mod group_offsets;
 mod groups;
 mod lock_file;
@@ -26,6 +28,8 @@ mod writer;
 
 pub use catalog::Catalog;
 pub use cluster::{BrokerRow, ClusterRow, FORMAT_VERSION};
+pub use group_batches::GroupBatch;
+pub use group_lists::{Expiry, GroupHead};
 pub use group_offsets::GroupOffsetRow;
 pub use groups::GroupRow;
 pub use open_error::OpenError;

@@ -25,6 +25,16 @@ pub const REBUILT_BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Batches whose sequence numbers are remembered for each producer: a client has at most five in flight.
 pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
 
+/// What all groups together may take in memory. Those at rest leave it when it is short; the rest is some hundred thousand
+/// members, or half a million offsets of groups at work.
+pub const GROUP_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// What a group counts for at least.
+pub const GROUP_BYTES_MIN: usize = 1024;
+
+/// What commits that are not stored yet may take in memory, in KiB: the next wait for their turn.
+pub const GROUP_COMMITS_KIB_MAX: usize = 32 * 1024;
+
 /// Milliseconds that still fit an `i64` of microseconds, either side of 1970.
 pub const TIMESTAMP_MS_MAX: i64 = i64::MAX / 1000;
 

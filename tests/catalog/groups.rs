@@ -1,6 +1,6 @@
 //! Groups and what they have committed.
 
-use tidelog::catalog::{GroupOffsetRow, GroupRow};
+use tidelog::catalog::{Expiry, GroupBatch, GroupOffsetRow, GroupRow};
 use tidelog::model::TopicPartition;
 
 use crate::home::Home;
@@ -102,5 +102,54 @@ over_both! {
         catalog.commit_offsets(vec![commit("g", tp(1), 5, 1)]).await.unwrap();
         assert!(catalog.purge_topic(topic_id(1)).await.unwrap());
         assert_eq!(catalog.group_offsets("g").await.unwrap(), [commit("g", tp(2), 5, 1)]);
+    }
+
+    async fn a_batch_is_one_transaction_and_may_be_written_again(home: &Home) {
+        let catalog = home.open().await;
+        let other = TopicPartition::new(topic_id(1), 1);
+        catalog.commit_offsets(vec![commit("g", tp(1), 5, 1), commit("gone", tp(1), 5, 1)]).await.unwrap();
+        let batch = GroupBatch {
+            saved: vec![group("g"), group("new")],
+            committed: vec![commit("g", other, 1, 2), commit("g", other, 2, 2), commit("h", tp(1), 3, 2)],
+            forgotten: vec![commit("g", tp(1), 5, 1), commit("h", tp(1), 2, 2)],
+            deleted: vec!["gone".to_owned(), "never there".to_owned()],
+        };
+        let before = catalog.commits();
+        for _ in 0..2 {
+            catalog.write_groups(batch.clone()).await.unwrap();
+            assert_eq!(catalog.group_offsets("g").await.unwrap(), [commit("g", other, 2, 2)]);
+            assert_eq!(catalog.group_offsets("h").await.unwrap(), [commit("h", tp(1), 3, 2)]);
+            let ids: Vec<_> = catalog.groups(None, 10).await.unwrap().into_iter().map(|row| row.group_id).collect();
+            assert_eq!(ids, ["g", "h", "new"]);
+        }
+        assert_eq!(catalog.commits().map(|now| now - before.unwrap()), before.map(|_| 2));
+        assert!(GroupBatch::default().is_empty() && !batch.is_empty());
+    }
+
+    async fn groups_are_found_by_what_they_have(home: &Home) {
+        let catalog = home.open().await;
+        let at_rest = |id: &str, changed_at_ms| GroupRow { members: Vec::new(), changed_at_ms, ..group(id) };
+        for row in [group("a"), at_rest("b", 100), at_rest("c", 10), at_rest("d", 100)] {
+            catalog.save_group(row).await.unwrap();
+        }
+        let ending = GroupOffsetRow { expires_at_ms: Some(50), ..commit("f", tp(1), 1, 100) };
+        let rows = ["a", "c", "d"].map(|id| commit(id, tp(1), 1, 100)).into_iter().chain([ending]);
+        catalog.commit_offsets(rows.collect()).await.unwrap();
+        catalog.commit_offsets(vec![commit("e", tp(1), 1, 10)]).await.unwrap();
+
+        let heads = catalog.group_heads(None, 10).await.unwrap();
+        let seen: Vec<_> = heads.iter().map(|head| (head.group_id.as_str(), head.has_members)).collect();
+        assert_eq!(seen, [("a", true), ("b", false), ("c", false), ("d", false), ("e", false), ("f", false)]);
+        assert_eq!((heads[0].protocol_type.as_str(), heads[4].protocol_type.as_str()), ("consumer", ""));
+        assert_eq!(catalog.group_heads(Some("c"), 2).await.unwrap(), &heads[3..5]);
+        assert_eq!(catalog.peopled_groups(None, 10).await.unwrap(), [group("a")]);
+        assert_eq!(catalog.peopled_groups(Some("a"), 10).await.unwrap(), []);
+
+        // Without offsets; empty for long; committed to long ago; with a commit that named its end.
+        let expiry = Expiry { now_ms: 60, before_ms: 20 };
+        assert_eq!(catalog.aged_groups(expiry, None, 10).await.unwrap(), ["b", "c", "e", "f"]);
+        assert_eq!(catalog.aged_groups(expiry, Some("b"), 2).await.unwrap(), ["c", "e"]);
+        let earlier = Expiry { now_ms: 49, before_ms: 9 };
+        assert_eq!(catalog.aged_groups(earlier, None, 10).await.unwrap(), ["b"]);
     }
 }

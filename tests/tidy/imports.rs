@@ -19,7 +19,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("tiering", &[]),
     ("replication", &["record", "log"]),
-    ("coordinator", &[]),
+    ("coordinator", &["catalog"]),
     ("broker", &["catalog", "log", "record", "replication"]),
     ("server", &["record", "log", "net", "replication", "broker"]),
     ("admin", &["broker"]),

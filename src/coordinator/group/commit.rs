@@ -185,13 +185,17 @@ impl Group {
         self.offsets.all().filter(|(_, offset)| expired(offset)).map(|(partition, _)| *partition).collect()
     }
 
-    /// Whether nothing is left that would have to be kept.
-    pub fn is_forgettable(&self) -> bool {
+    /// Whether nothing happens by itself any more: what the store holds is all there is.
+    pub fn is_at_rest(&self) -> bool {
         self.state == GroupState::Empty
-            && self.offsets.is_empty()
             && self.offsets.on_their_way == 0
             && self.members.pending_join.is_empty()
             && self.saving.is_empty()
+    }
+
+    /// Whether nothing is left that would have to be kept.
+    pub fn is_forgettable(&self) -> bool {
+        self.is_at_rest() && self.offsets.is_empty()
     }
 
     /// The group is about to be deleted from the store.

@@ -33,6 +33,7 @@ mod state;
 mod subscription;
 mod sync;
 mod timers;
+mod weight;
 
 pub use commit::{CommitRequest, CommittedOffset, OffsetToCommit};
 pub use describe::{GroupDescription, ListedGroup, MemberDescription};

@@ -12,6 +12,15 @@ pub(super) struct Offsets {
     committed: BTreeMap<TopicPartition, CommittedOffset>,
     /// Commits that are allowed and not yet stored.
     pub(super) on_their_way: usize,
+    /// What they take in memory, about.
+    bytes: usize,
+}
+
+/// A committed offset without its metadata, with its place in the tree.
+const OFFSET_BYTES: usize = 128;
+
+fn bytes_of(offset: &CommittedOffset) -> usize {
+    OFFSET_BYTES + offset.metadata.len()
 }
 
 impl Offsets {
@@ -23,16 +32,25 @@ impl Offsets {
         self.committed.iter()
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.committed.is_empty()
     }
 
     pub(super) fn put(&mut self, partition: TopicPartition, offset: CommittedOffset) {
-        self.committed.insert(partition, offset);
+        self.bytes += bytes_of(&offset);
+        if let Some(earlier) = self.committed.insert(partition, offset) {
+            self.bytes -= bytes_of(&earlier);
+        }
     }
 
     pub(super) fn remove(&mut self, partition: &TopicPartition) {
-        self.committed.remove(partition);
+        if let Some(gone) = self.committed.remove(partition) {
+            self.bytes -= bytes_of(&gone);
+        }
     }
 
     pub(super) fn of_topic(&self, topic_id: TopicId) -> impl Iterator<Item = TopicPartition> {

@@ -1,5 +1,7 @@
 //! What all groups of a broker share.
 
+use crate::model::settings::BrokerSettings;
+
 /// The broker's settings for groups, with Kafka's defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupSettings {
@@ -17,6 +19,22 @@ pub struct GroupSettings {
     pub offsets_retention_ms: i64,
     /// `offsets.retention.check.interval.ms`.
     pub offsets_retention_check_interval_ms: i64,
+}
+
+impl GroupSettings {
+    /// As the broker is set.
+    pub fn of(settings: &BrokerSettings) -> Self {
+        let small = |name| i32::try_from(settings.number(name)).unwrap_or(i32::MAX);
+        Self {
+            min_session_timeout_ms: small("group.min.session.timeout.ms"),
+            max_session_timeout_ms: small("group.max.session.timeout.ms"),
+            initial_rebalance_delay_ms: small("group.initial.rebalance.delay.ms"),
+            max_size: settings.count("group.max.size"),
+            offset_metadata_max_bytes: settings.count("offset.metadata.max.bytes"),
+            offsets_retention_ms: settings.number("offsets.retention.minutes").saturating_mul(60_000),
+            offsets_retention_check_interval_ms: settings.number("offsets.retention.check.interval.ms"),
+        }
+    }
 }
 
 /// How long a member that is new may wait in a join before it has to ask again. A connection that waits is not read,

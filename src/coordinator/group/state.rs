@@ -204,6 +204,13 @@ impl Group {
         effects.save = Some(Save { id, record: self.record() });
     }
 
+    /// An earlier state could not be stored: sends the present one, where no event will do so by itself.
+    pub fn save_again(&mut self, effects: &mut Effects) {
+        if matches!(self.state, GroupState::Empty | GroupState::Stable) && self.saving.is_empty() {
+            self.save(AfterSave::Nothing, effects);
+        }
+    }
+
     /// Takes out a member; what it waits for ends with "unknown member".
     pub(super) fn dismiss(&mut self, member_id: &str, effects: &mut Effects) {
         let Some(member) = self.members.remove(member_id) else { return };
