@@ -1,4 +1,4 @@
-//! Layer 3: frames over sockets. Knows bytes, lengths and time; knows no Kafka message.
+//! Layer 3: frames over sockets. Knows bytes, lengths and time; only its client side ([`client`]) knows Kafka's messages.
 //!
 //! In reading order: what a frame may cost ([`budget`]), where large ones are kept ([`buffers`]), how they are read
 //! ([`frame`]), what goes out ([`response`]) and how ([`writer`]), the loop that ties both to a service
@@ -6,6 +6,7 @@
 
 pub mod budget;
 pub mod buffers;
+pub mod client;
 pub mod connection;
 pub mod frame;
 pub mod listener;

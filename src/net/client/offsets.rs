@@ -1,0 +1,86 @@
+//! Which offsets a partition has.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+
+use super::cluster::{KafkaClient, topic_name};
+use super::error::{ClientError, KafkaError};
+
+/// What an offset is asked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetSpec {
+    /// The first that there is, in whichever tier.
+    Earliest,
+    /// The next that will be given.
+    Latest,
+    /// The first of the local tier.
+    EarliestLocal,
+    /// The last that is in the remote tier.
+    LatestTiered,
+    /// The first record at or after a time, in milliseconds since 1970.
+    Timestamp(i64),
+}
+
+impl OffsetSpec {
+    const fn wire(self) -> i64 {
+        match self {
+            Self::Latest => -1,
+            Self::Earliest => -2,
+            Self::EarliestLocal => -4,
+            Self::LatestTiered => -5,
+            Self::Timestamp(ms) => ms,
+        }
+    }
+
+    /// The version that first knows it.
+    const fn since(self) -> i16 {
+        match self {
+            Self::EarliestLocal => 8,
+            Self::LatestTiered => 9,
+            _ => 1,
+        }
+    }
+}
+
+impl KafkaClient {
+    /// The offset of each partition, from its leader; none where there is no such record. An older broker that does not
+    /// know a `spec` answers with none too.
+    pub async fn offsets(
+        &self,
+        topic: &str,
+        partitions: &BTreeMap<i32, i32>,
+        spec: OffsetSpec,
+    ) -> Result<BTreeMap<i32, Option<i64>>, ClientError> {
+        let mut by_leader: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+        for (partition, leader) in partitions {
+            by_leader.entry(*leader).or_default().push(*partition);
+        }
+        let mut offsets = BTreeMap::new();
+        for (leader, partitions) in by_leader {
+            let connection = self.broker(leader).await?;
+            let version = connection.version::<ListOffsetsRequest>(10)?;
+            if version < spec.since() {
+                offsets.extend(partitions.into_iter().map(|partition| (partition, None)));
+                continue;
+            }
+            let asked = partitions.iter().map(|partition| {
+                ListOffsetsPartition::default().with_partition_index(*partition).with_timestamp(spec.wire())
+            });
+            let mut asked_topic = ListOffsetsTopic::default().with_name(topic_name(topic));
+            asked_topic.partitions = asked.collect();
+            let mut request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked_topic]);
+            if version >= 10 {
+                request.timeout_ms = 30_000;
+            }
+            let response = connection.call(&request, version, Duration::ZERO).await?;
+            for answer in response.topics.iter().flat_map(|topic| &topic.partitions) {
+                let partition = answer.partition_index;
+                KafkaError::check(format!("{topic}-{partition}"), answer.error_code, None)?;
+                offsets.insert(partition, (answer.offset >= 0).then_some(answer.offset));
+            }
+        }
+        Ok(offsets)
+    }
+}
