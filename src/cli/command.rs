@@ -2,7 +2,11 @@
 
 use clap::{Parser, Subcommand};
 
+use super::config_command::ConfigCommand;
+use super::consume::ConsumeArgs;
+use super::produce::ProduceArgs;
 use super::serve_args::ServeArgs;
+use super::topics::TopicsCommand;
 
 const AFTER: &str = "\
 Exit codes:
@@ -27,6 +31,16 @@ pub struct Tidelog {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a broker.
+    /// Run a broker
     Serve(ServeArgs),
+    /// Make, list, describe, alter and delete topics, of any Kafka
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// Send lines from standard input to a topic, of any Kafka
+    Produce(ProduceArgs),
+    /// Read a topic, of any Kafka
+    Consume(ConsumeArgs),
+    /// Check a settings file, show settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
 }

@@ -1,15 +1,33 @@
 //! Layer 8: the command line: a file per subcommand.
 //!
-//! In reading order: what can be typed ([`command`]), how a run ends ([`outcome`]), where output goes ([`output`]), what a
-//! command runs on ([`run`], [`signals`]), then the commands.
+//! In reading order: what can be typed ([`command`]), how a run ends ([`outcome`]), where output goes ([`output`],
+//! [`table`]), what a command runs on ([`run`], [`signals`]); the broker ([`serve`]) and its settings
+//! ([`config_command`]); then what speaks to any Kafka: [`topics`], [`produce`], [`consume`].
 
 pub mod command;
 pub mod outcome;
 pub mod output;
 pub mod run;
 pub mod signals;
+pub mod table;
 
+pub mod config_command;
 pub mod serve;
 pub mod serve_args;
+
+pub mod connecting;
+pub mod keeping;
+pub mod topics;
+
+pub mod partitioner;
+pub mod progress;
+pub mod sending;
+
+pub mod produce;
+
+pub mod reading;
+pub mod start_at;
+
+pub mod consume;
 
 pub use run::run;

@@ -30,3 +30,9 @@ pub fn check(written: io::Result<()>) -> Result<(), Failure> {
         Ok(()) => Ok(()),
     }
 }
+
+/// Writes a value as JSON to standard output.
+pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
+    print_line(&text)
+}

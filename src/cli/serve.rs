@@ -57,7 +57,8 @@ fn options(layers: Layers) -> Result<ServeOptions, Failure> {
     Ok(options)
 }
 
-fn hostname() -> String {
+/// This machine's name.
+pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

@@ -24,7 +24,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("server", &["record", "log", "net", "replication", "broker"]),
     ("admin", &["broker"]),
     ("config", &["broker", "server"]),
-    ("cli", &["broker", "server", "admin", "config"]),
+    ("cli", &["record", "net", "broker", "server", "admin", "config"]),
 ];
 
 /// Every room there is.

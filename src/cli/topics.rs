@@ -1,0 +1,361 @@
+//! `tidelog topics`: make, list, describe, alter, delete.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, IsTerminal};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::net::client::configs::{ConfigEntry, ConfigSource};
+use crate::net::client::offsets::OffsetSpec;
+use crate::net::client::topics::WantedTopic;
+use crate::net::client::{ClientError, KafkaClient, TopicMetadata};
+
+use super::connecting::{ClusterArgs, topic};
+use super::keeping::Keeping;
+use super::outcome::Failure;
+use super::output::{print, print_json, print_line, tell};
+use super::run::on_runtime;
+use super::table::{or_dash, right_align, table, text};
+
+/// What to do with topics.
+#[derive(Debug, Subcommand)]
+pub enum TopicsCommand {
+    /// Make a topic
+    Create(CreateArgs),
+    /// List topics
+    List(ListArgs),
+    /// Show a topic's partitions and settings
+    Describe(DescribeArgs),
+    /// Change a topic's settings, or give it more partitions
+    Alter(AlterArgs),
+    /// Delete topics with all their records, in both tiers
+    Delete(DeleteArgs),
+}
+
+/// A new topic.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// Its name
+    pub name: String,
+    /// How many partitions [default: the broker's num.partitions]
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    pub partitions: Option<i32>,
+    /// How many copies [default: the broker's default.replication.factor]
+    #[arg(long, value_parser = clap::value_parser!(i16).range(1..))]
+    pub replication_factor: Option<i16>,
+    #[command(flatten)]
+    keeping: Keeping,
+    /// Be content if it is there already
+    #[arg(long)]
+    pub if_not_exists: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// A list of topics.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The cluster's own topics too
+    #[arg(long)]
+    pub internal: bool,
+    /// JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// A look at a topic.
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// Its name
+    pub name: String,
+    /// All settings, not only the topic's own
+    #[arg(long)]
+    pub all: bool,
+    /// JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// A change of a topic.
+#[derive(Debug, Args)]
+pub struct AlterArgs {
+    /// Its name
+    pub name: String,
+    /// How many partitions it shall have, more than now
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    pub partitions: Option<i32>,
+    #[command(flatten)]
+    keeping: Keeping,
+    /// A setting to take back to the broker's default; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub unset: Vec<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// The end of topics.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// Their names
+    #[arg(required = true)]
+    pub names: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// Runs one of them.
+pub fn run(command: &TopicsCommand) -> Result<(), Failure> {
+    on_runtime(async {
+        match command {
+            TopicsCommand::Create(args) => create(args).await,
+            TopicsCommand::List(args) => list(args).await,
+            TopicsCommand::Describe(args) => describe(args).await,
+            TopicsCommand::Alter(args) => alter(args).await,
+            TopicsCommand::Delete(args) => delete(args).await,
+        }
+    })
+}
+
+async fn create(args: &CreateArgs) -> Result<(), Failure> {
+    let configs = args.keeping.configs(&BTreeMap::new()).map_err(Failure::usage)?;
+    let client = args.cluster.connect().await?;
+    let wanted = WantedTopic {
+        name: args.name.clone(),
+        partitions: args.partitions,
+        replication_factor: args.replication_factor,
+        configs,
+    };
+    match client.create_topic(&wanted, false).await {
+        Err(ClientError::Refused(error)) if args.if_not_exists && error.is_existing_topic() => {
+            print_line(&format!("topic '{}' is there already", args.name))
+        }
+        created => {
+            created?;
+            print_line(&format!("made topic '{}'", args.name))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ListedTopic<'a> {
+    name: &'a str,
+    id: Option<&'a str>,
+    partitions: usize,
+    replicas: usize,
+    internal: bool,
+}
+
+async fn list(args: &ListArgs) -> Result<(), Failure> {
+    let client = args.cluster.connect().await?;
+    let metadata = client.metadata(None).await?;
+    let topics: Vec<ListedTopic<'_>> = metadata
+        .topics
+        .iter()
+        .filter(|(_, topic)| args.internal || !topic.is_internal)
+        .map(|(name, topic)| ListedTopic {
+            name,
+            id: topic.id.as_deref(),
+            partitions: topic.partitions.len(),
+            replicas: topic.partitions.values().map(|partition| partition.replicas.len()).max().unwrap_or(0),
+            internal: topic.is_internal,
+        })
+        .collect();
+    if args.json {
+        return print_json(&topics);
+    }
+    if topics.is_empty() {
+        return print_line("no topics; make one: tidelog topics create NAME");
+    }
+    let mut shown = table(&["TOPIC", "PARTITIONS", "REPLICAS", "ID"]);
+    for topic in &topics {
+        let numbers = [topic.partitions.to_string(), topic.replicas.to_string()];
+        shown.add_row([topic.name, &numbers[0], &numbers[1], topic.id.unwrap_or("-")]);
+    }
+    right_align(&mut shown, &[1, 2]);
+    print(&text(&shown))
+}
+
+#[derive(Serialize)]
+struct DescribedPartition {
+    partition: i32,
+    leader: i32,
+    leader_epoch: i32,
+    replicas: Vec<i32>,
+    in_sync: Vec<i32>,
+    /// The first offset, in whichever tier.
+    log_start_offset: Option<i64>,
+    /// The last offset in the bucket.
+    tiered_offset: Option<i64>,
+    /// The first offset on the broker's disk.
+    local_start_offset: Option<i64>,
+    /// The next offset to be given.
+    log_end_offset: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct DescribedSetting<'a> {
+    name: &'a str,
+    value: Option<&'a str>,
+    source: &'static str,
+}
+
+#[derive(Serialize)]
+struct Described<'a> {
+    name: &'a str,
+    id: Option<&'a str>,
+    partitions: &'a [DescribedPartition],
+    settings: Vec<DescribedSetting<'a>>,
+}
+
+async fn describe(args: &DescribeArgs) -> Result<(), Failure> {
+    let client = args.cluster.connect().await?;
+    let (_, metadata) = topic(&client, &args.name).await?;
+    let partitions = described(&client, &args.name, &metadata).await?;
+    let configs = client.topic_configs(&args.name).await?;
+    let shown = configs.iter().filter(|config| args.all || config.source == ConfigSource::Topic);
+    let settings = shown
+        .map(|ConfigEntry { name, value, source }| DescribedSetting {
+            name,
+            value: value.as_deref(),
+            source: source.name(),
+        })
+        .collect();
+    let id = metadata.id.as_deref();
+    let described = Described { name: &args.name, id, partitions: &partitions, settings };
+    if args.json {
+        return print_json(&described);
+    }
+    print(&described_text(&described))
+}
+
+fn described_text(topic: &Described<'_>) -> String {
+    let mut out = format!("topic '{}', id {}\n\n", topic.name, topic.id.unwrap_or("-"));
+    let columns =
+        ["PARTITION", "LEADER", "REPLICAS", "IN SYNC", "LOG START", "TIERED TO", "LOCAL START", "LOG END", "OFFSETS"];
+    let mut partitions = table(&columns);
+    for partition in topic.partitions {
+        let ids = |ids: &[i32]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let offsets = partition.log_end_offset.zip(partition.log_start_offset).map(|(end, start)| end - start);
+        partitions.add_row([
+            partition.partition.to_string(),
+            partition.leader.to_string(),
+            ids(&partition.replicas),
+            ids(&partition.in_sync),
+            or_dash(partition.log_start_offset),
+            or_dash(partition.tiered_offset),
+            or_dash(partition.local_start_offset),
+            or_dash(partition.log_end_offset),
+            or_dash(offsets),
+        ]);
+    }
+    right_align(&mut partitions, &[0, 1, 4, 5, 6, 7, 8]);
+    out.push_str(&text(&partitions));
+    if topic.settings.is_empty() {
+        out.push_str("\nno settings of its own\n");
+        return out;
+    }
+    let mut settings = table(&["SETTING", "VALUE", "SOURCE"]);
+    for setting in &topic.settings {
+        settings.add_row([setting.name, setting.value.unwrap_or("(hidden)"), setting.source]);
+    }
+    out.push('\n');
+    out.push_str(&text(&settings));
+    out
+}
+
+async fn described(
+    client: &KafkaClient,
+    name: &str,
+    topic: &TopicMetadata,
+) -> Result<Vec<DescribedPartition>, Failure> {
+    let led: BTreeMap<i32, i32> = topic
+        .partitions
+        .iter()
+        .filter(|(_, partition)| partition.leader >= 0)
+        .map(|(number, partition)| (*number, partition.leader))
+        .collect();
+    let start = client.offsets(name, &led, OffsetSpec::Earliest).await?;
+    let end = client.offsets(name, &led, OffsetSpec::Latest).await?;
+    let local = client.offsets(name, &led, OffsetSpec::EarliestLocal).await?;
+    let tiered = client.offsets(name, &led, OffsetSpec::LatestTiered).await?;
+    let of = |offsets: &BTreeMap<i32, Option<i64>>, number: i32| offsets.get(&number).copied().flatten();
+    Ok(topic
+        .partitions
+        .iter()
+        .map(|(number, partition)| DescribedPartition {
+            partition: *number,
+            leader: partition.leader,
+            leader_epoch: partition.leader_epoch,
+            replicas: partition.replicas.clone(),
+            in_sync: partition.in_sync.clone(),
+            log_start_offset: of(&start, *number),
+            tiered_offset: of(&tiered, *number),
+            local_start_offset: of(&local, *number),
+            log_end_offset: of(&end, *number),
+        })
+        .collect())
+}
+
+async fn alter(args: &AlterArgs) -> Result<(), Failure> {
+    let client = args.cluster.connect().await?;
+    let (_, metadata) = topic(&client, &args.name).await?;
+    let configs = client.topic_configs(&args.name).await?;
+    let now: BTreeMap<String, String> = configs
+        .into_iter()
+        .filter(|config| config.source == ConfigSource::Topic && !args.unset.contains(&config.name))
+        .filter_map(|config| Some((config.name, config.value?)))
+        .collect();
+    let set = args.keeping.configs(&now).map_err(Failure::usage)?;
+    if let Some(name) = args.unset.iter().find(|name| set.contains_key(*name)) {
+        return Err(Failure::usage(format!("'{name}' cannot be both set and unset")));
+    }
+    let unset = args.unset.iter().map(|name| (name.clone(), None));
+    let changes: Vec<(String, Option<String>)> =
+        set.into_iter().map(|(name, value)| (name, Some(value))).chain(unset).collect();
+    let have = i32::try_from(metadata.partitions.len()).unwrap_or(i32::MAX);
+    let grow = args.partitions.filter(|wanted| *wanted != have);
+    if changes.is_empty() && args.partitions.is_none() {
+        return Err(Failure::usage("nothing to change: give --partitions, --keep, --local, --set or --unset"));
+    }
+    if let Some(wanted) = grow.filter(|wanted| *wanted < have) {
+        return Err(Failure::usage(format!(
+            "topic '{}' has {have} partitions and cannot have {wanted}: partitions are only added",
+            args.name
+        )));
+    }
+    if !changes.is_empty() {
+        client.alter_topic_configs(&args.name, &changes).await?;
+    }
+    if let Some(wanted) = grow {
+        client.create_partitions(&args.name, wanted).await?;
+    }
+    print_line(&format!("changed topic '{}'", args.name))
+}
+
+async fn delete(args: &DeleteArgs) -> Result<(), Failure> {
+    let client = args.cluster.connect().await?;
+    for name in &args.names {
+        topic(&client, name).await?;
+    }
+    if !args.yes && io::stdin().is_terminal() {
+        tell(&format!("delete {} with all records, in both tiers? Type yes:", args.names.join(", ")));
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map_err(Failure::failed)?;
+        if answer.trim() != "yes" {
+            return Err(Failure::failed("nothing was deleted"));
+        }
+    }
+    for name in &args.names {
+        client.delete_topic(name).await?;
+        print_line(&format!("deleted topic '{name}'"))?;
+    }
+    Ok(())
+}
