@@ -14,6 +14,9 @@ use super::header::{Attributes, BatchHeader, CHECKED_AT, CRC_AT, LENGTH_PREFIX_B
 use super::valid::ValidBatch;
 use super::varint::{put_varlong, varlong_bytes};
 
+/// What a batch can count: its length is an `i32`.
+const BATCH_BYTES_MAX: usize = 0x7fff_ffff;
+
 /// Whose batch it is and how it is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSpec {
@@ -57,7 +60,9 @@ pub struct BatchFull;
 #[derive(Debug)]
 pub struct BatchBuilder {
     spec: BatchSpec,
-    records: BytesMut,
+    /// Room for the header, then the records: an unpacked batch is built where it is collected.
+    bytes: BytesMut,
+    bytes_max: usize,
     count: i32,
     base_timestamp_ms: i64,
     max_timestamp_ms: i64,
@@ -67,9 +72,17 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty batch.
     pub fn new(spec: BatchSpec) -> Self {
+        Self::with_capacity(spec, 0)
+    }
+
+    /// An empty batch with room for so many bytes, header included.
+    pub fn with_capacity(spec: BatchSpec, bytes: usize) -> Self {
+        let mut room = BytesMut::with_capacity(bytes.max(BATCH_HEADER_BYTES));
+        room.put_bytes(0, BATCH_HEADER_BYTES);
         Self {
             spec,
-            records: BytesMut::new(),
+            bytes: room,
+            bytes_max: BATCH_BYTES_MAX,
             count: 0,
             base_timestamp_ms: -1,
             max_timestamp_ms: -1,
@@ -89,10 +102,15 @@ impl BatchBuilder {
 
     /// Bytes of the batch so far, unpacked, its header included.
     pub fn size_bytes(&self) -> usize {
-        BATCH_HEADER_BYTES + self.records.len()
+        self.bytes.len()
     }
 
-    /// Adds a record. Offsets must rise, and lie at or above the base offset.
+    /// From now on a record that would make it larger than this, unpacked, is not taken.
+    pub fn limit(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max.min(BATCH_BYTES_MAX);
+    }
+
+    /// Adds a record. Offsets must rise, and lie at or above the base offset. What does not fit changes nothing.
     pub fn push<'h, H>(
         &mut self,
         offset: Offset,
@@ -118,15 +136,19 @@ impl BatchBuilder {
                 .clone()
                 .map(|(name, value)| nullable_bytes(Some(name.as_bytes())) + nullable_bytes(value))
                 .sum::<usize>();
-        i32::try_from(self.size_bytes() + body + 5).map_err(|_| BatchFull)?;
+        let size = varlong_bytes(wide(body)) + body;
+        if size > self.bytes_max.saturating_sub(self.bytes.len()) {
+            return Err(BatchFull);
+        }
         self.count = self.count.checked_add(1).ok_or(BatchFull)?;
-        put_varlong(&mut self.records, wide(body));
-        self.records.put_u8(0);
-        put_varlong(&mut self.records, timestamp_delta);
-        put_varlong(&mut self.records, i64::from(delta));
+        self.bytes.reserve(size);
+        put_varlong(&mut self.bytes, wide(body));
+        self.bytes.put_u8(0);
+        put_varlong(&mut self.bytes, timestamp_delta);
+        put_varlong(&mut self.bytes, i64::from(delta));
         self.put_nullable(key);
         self.put_nullable(value);
-        put_varlong(&mut self.records, wide(header_count));
+        put_varlong(&mut self.bytes, wide(header_count));
         for (name, value) in headers {
             self.put_nullable(Some(name.as_bytes()));
             self.put_nullable(value);
@@ -146,33 +168,33 @@ impl BatchBuilder {
 
     fn put_nullable(&mut self, bytes: Option<&[u8]>) {
         match bytes {
-            None => put_varlong(&mut self.records, -1),
+            None => put_varlong(&mut self.bytes, -1),
             Some(bytes) => {
-                put_varlong(&mut self.records, wide(bytes.len()));
-                self.records.put_slice(bytes);
+                put_varlong(&mut self.bytes, wide(bytes.len()));
+                self.bytes.put_slice(bytes);
             }
         }
     }
 
     /// The batch, packed and sealed.
     pub fn build(self) -> Result<ValidBatch, BatchError> {
-        let packed;
-        let payload = match self.spec.codec {
-            Codec::None => self.records.as_ref(),
-            codec => {
-                packed = codec::compress(codec, self.spec.level, &self.records)?;
-                &packed
-            }
-        };
+        let header = self.header();
+        if self.spec.codec == Codec::None {
+            return Ok(sealed_in_place(header, self.bytes));
+        }
+        let records = self.bytes.get(BATCH_HEADER_BYTES..).unwrap_or_default();
+        Ok(sealed(header, &codec::compress(self.spec.codec, self.spec.level, records)?))
+    }
+
+    fn header(&self) -> BatchHeader {
         let (producer_id, producer_epoch, base_sequence) = self.spec.producer.unwrap_or((ProducerId::NONE, -1, -1));
-        let attributes = self.spec.attributes.with_codec(self.spec.codec).with_timestamp_type(self.spec.timestamp_type);
-        let header = BatchHeader {
+        BatchHeader {
             base_offset: self.spec.base_offset,
             batch_length: 0,
             leader_epoch: self.spec.leader_epoch,
             magic: 2,
             crc: 0,
-            attributes,
+            attributes: self.spec.attributes.with_codec(self.spec.codec).with_timestamp_type(self.spec.timestamp_type),
             last_offset_delta: self.last_offset_delta,
             base_timestamp_ms: self.base_timestamp_ms,
             max_timestamp_ms: self.max_timestamp_ms,
@@ -180,8 +202,7 @@ impl BatchBuilder {
             producer_epoch,
             base_sequence,
             record_count: self.count,
-        };
-        Ok(sealed(header, payload))
+        }
     }
 
     /// The batch's bytes.
@@ -191,12 +212,21 @@ impl BatchBuilder {
 }
 
 /// Writes header and payload as one batch, with the right length and checksum.
-pub(super) fn sealed(mut header: BatchHeader, payload: &[u8]) -> ValidBatch {
-    let size = BATCH_HEADER_BYTES + payload.len();
-    header.batch_length = i32::try_from(size - LENGTH_PREFIX_BYTES).expect("a push keeps the batch below 2 GiB");
-    let mut bytes = BytesMut::with_capacity(size);
-    header.write(&mut bytes);
+pub(super) fn sealed(header: BatchHeader, payload: &[u8]) -> ValidBatch {
+    let mut bytes = BytesMut::with_capacity(BATCH_HEADER_BYTES + payload.len());
+    bytes.put_bytes(0, BATCH_HEADER_BYTES);
     bytes.put_slice(payload);
+    sealed_in_place(header, bytes)
+}
+
+/// Writes the header into the room before the payload, with the right length and checksum.
+fn sealed_in_place(mut header: BatchHeader, mut bytes: BytesMut) -> ValidBatch {
+    header.batch_length = i32::try_from(bytes.len() - LENGTH_PREFIX_BYTES).expect("a push keeps the batch below 2 GiB");
+    let mut head = BytesMut::with_capacity(BATCH_HEADER_BYTES);
+    header.write(&mut head);
+    if let Some(room) = bytes.get_mut(..BATCH_HEADER_BYTES) {
+        room.copy_from_slice(&head);
+    }
     header.crc = crc32c::crc32c(bytes.get(CHECKED_AT..).unwrap_or_default());
     if let Some(crc) = bytes.get_mut(CRC_AT..CHECKED_AT) {
         crc.copy_from_slice(&header.crc.to_be_bytes());

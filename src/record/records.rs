@@ -96,7 +96,7 @@ impl<'r> Iterator for RecordIter<'r> {
 
 const CUT: &str = "it is cut";
 
-fn parse_record<'r>(rest: &mut &'r [u8], header: &BatchHeader) -> Result<Record<'r>, &'static str> {
+pub(super) fn parse_record<'r>(rest: &mut &'r [u8], header: &BatchHeader) -> Result<Record<'r>, &'static str> {
     let length = length(varint(rest)?)?;
     let mut body = rest.split_off(..length).ok_or(CUT)?;
     let body = &mut body;

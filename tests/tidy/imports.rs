@@ -17,7 +17,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("catalog", &[]),
     ("log", &["record"]),
     ("net", &[]),
-    ("tiering", &[]),
+    ("tiering", &["record"]),
     ("replication", &["record", "log"]),
     ("coordinator", &["catalog"]),
     ("broker", &["catalog", "log", "record", "replication"]),

@@ -20,8 +20,41 @@
 
 mod header;
 mod options;
-mod row_group_index;
+mod schema;
 
+mod columns;
+mod source;
+
+mod aborted;
+mod bloom;
+mod encode;
+mod footer_json;
+mod footer_mark;
+mod snapshot;
+mod verify;
+mod writer;
+
+mod decode;
+mod error;
+mod footer;
+mod guard;
+mod rebuild;
+mod row_group;
+mod row_group_index;
+mod times;
+
+#[cfg(test)]
+mod tests;
+
+pub use aborted::Aborted;
+pub use encode::{EncodedRowGroup, Encoder};
+pub use error::{DecodeError, Difference, FooterError, RebuildError, WriteError};
+pub use footer::{Footer, RowGroupMeta};
 pub use header::{Lineage, Run, SegmentHeader};
 pub use options::WriterOptions;
+pub use rebuild::{Rebuilt, Wanted};
+pub use row_group::{Row, RowGroup, RowHeaders};
 pub use row_group_index::{BadRowGroupIndex, RowGroupEntry, RowGroupIndex};
+pub use source::{Feed, Source, Taken};
+pub use times::Times;
+pub use writer::{FinishedSegment, SegmentWriter};

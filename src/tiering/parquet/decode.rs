@@ -1,0 +1,129 @@
+//! Bytes of a row group → its columns.
+//!
+//! Invariant: bytes reach the decoder only after their checksum, and what it gives is checked against the footer.
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use bytes::buf::Reader;
+use bytes::{Buf as _, Bytes};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::error::DecodeError;
+use super::footer::{Footer, RowGroupMeta};
+use super::guard::guarded;
+use super::row_group::RowGroup;
+use super::schema::{LAST_LEAF, OFFSET_LEAF, TIMESTAMP_LEAF};
+use super::times::Times;
+
+/// A stretch of a file, which the decoder takes for the file.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    pub(super) start: u64,
+    pub(super) bytes: Bytes,
+}
+
+impl Length for Window {
+    fn len(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl Window {
+    fn from(&self, at: u64) -> Result<Bytes, ParquetError> {
+        let inside = at.checked_sub(self.start).and_then(|inside| usize::try_from(inside).ok());
+        let inside = inside.filter(|&inside| inside <= self.bytes.len());
+        inside
+            .map(|inside| self.bytes.slice(inside..))
+            .ok_or_else(|| ParquetError::EOF(format!("byte {at} lies outside the row group")))
+    }
+}
+
+impl ChunkReader for Window {
+    type T = Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(self.from(start)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let bytes = self.from(start)?;
+        if bytes.len() < length {
+            return Err(ParquetError::EOF(format!("{length} bytes from {start} reach behind the row group")));
+        }
+        Ok(bytes.slice(..length))
+    }
+}
+
+/// Decodes some leaves of a row group; all of its rows at once.
+pub(super) fn leaves(
+    reader: &ArrowReaderMetadata,
+    number: usize,
+    rows: usize,
+    window: Window,
+    leaves: Range<usize>,
+) -> Result<RecordBatch, DecodeError> {
+    let decoded = guarded(|| {
+        let mask = ProjectionMask::leaves(reader.parquet_schema(), leaves);
+        ParquetRecordBatchReaderBuilder::new_with_metadata(window, reader.clone())
+            .with_row_groups(vec![number])
+            .with_projection(mask)
+            .with_batch_size(rows.max(1))
+            .build()?
+            .next()
+            .transpose()
+            .map_err(ParquetError::from)
+    })?;
+    let decoded = decoded.ok_or(DecodeError::Inconsistent("it has no rows"))?;
+    if decoded.num_rows() != rows {
+        return Err(DecodeError::Inconsistent("it has another number of rows"));
+    }
+    Ok(decoded)
+}
+
+impl Footer {
+    /// Decodes a row group from the bytes of [`RowGroupMeta::bytes`].
+    pub fn decode_row_group(&self, number: usize, bytes: Bytes) -> Result<RowGroup, DecodeError> {
+        let meta = self.row_group(number)?;
+        let window = window(&bytes, &meta.bytes, meta.crc)?;
+        let decoded = leaves(self.reader(), number, meta.rows, window, OFFSET_LEAF..LAST_LEAF + 1)?;
+        let group = RowGroup::new(&decoded, self.shared_runs(), &(meta.base_offset..meta.next_offset))?;
+        begins(group.times(), meta)?;
+        Ok(group)
+    }
+
+    /// Decodes only offsets and timestamps of a row group, from the bytes of [`RowGroupMeta::times`].
+    pub fn decode_times(&self, number: usize, bytes: Bytes) -> Result<Times, DecodeError> {
+        let meta = self.row_group(number)?;
+        let window = window(&bytes, &meta.times, meta.times_crc)?;
+        let decoded = leaves(self.reader(), number, meta.rows, window, OFFSET_LEAF..TIMESTAMP_LEAF + 1)?;
+        let times = Times::new(&decoded, &(meta.base_offset..meta.next_offset))?;
+        begins(&times, meta)?;
+        Ok(times)
+    }
+
+    fn row_group(&self, number: usize) -> Result<&RowGroupMeta, DecodeError> {
+        let count = self.row_groups().len();
+        self.row_groups().get(number).ok_or(DecodeError::NoSuchRowGroup { number, count })
+    }
+}
+
+fn window(bytes: &Bytes, range: &Range<u64>, stored: u32) -> Result<Window, DecodeError> {
+    let need = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    if bytes.len() != need {
+        return Err(DecodeError::Length { have: bytes.len(), need });
+    }
+    let computed = crc32c::crc32c(bytes);
+    if computed != stored {
+        return Err(DecodeError::Crc { stored, computed });
+    }
+    Ok(Window { start: range.start, bytes: bytes.clone() })
+}
+
+fn begins(times: &Times, meta: &RowGroupMeta) -> Result<(), DecodeError> {
+    let same = times.offset(0) == Some(meta.base_offset);
+    if same { Ok(()) } else { Err(DecodeError::Inconsistent("it begins at another offset")) }
+}

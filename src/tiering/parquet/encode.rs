@@ -1,0 +1,120 @@
+//! Columns → bytes of a Parquet file, a row group at a time. What comes out has not been looked at again by anybody.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arrow::array::{AsArray as _, RecordBatch};
+use bytes::Bytes;
+use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
+use parquet::file::writer::SerializedFileWriter;
+
+use super::bloom;
+use super::footer_mark;
+use super::options::WriterOptions;
+use super::schema::{KEY_LEAF, SCHEMA, parquet_schema, writer_properties};
+
+/// Writes one file.
+pub struct Encoder {
+    file: SerializedFileWriter<Written>,
+    columns: ArrowRowGroupWriterFactory,
+    row_groups: usize,
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// What was written and not yet taken.
+#[derive(Debug, Default)]
+struct Written(Vec<u8>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A row group, and whatever of the file stands before it and was not given out yet.
+#[derive(Debug)]
+pub struct EncodedRowGroup {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Where they begin in the file.
+    pub start: u64,
+    /// What Parquet says of it.
+    pub metadata: RowGroupMetaData,
+}
+
+impl Encoder {
+    /// Begins a file.
+    pub fn new(options: &WriterOptions) -> Result<Self, ParquetError> {
+        let schema = parquet_schema()?;
+        let properties = Arc::new(writer_properties(options)?);
+        let file = SerializedFileWriter::new(Written::default(), schema.root_schema_ptr(), properties)?;
+        let columns = ArrowRowGroupWriterFactory::new(&file, Arc::clone(&SCHEMA));
+        Ok(Self { file, columns, row_groups: 0 })
+    }
+
+    /// Bytes of the file so far.
+    pub fn position(&self) -> u64 {
+        self.file.bytes_written() as u64
+    }
+
+    /// Writes one row group.
+    pub fn row_group(&mut self, rows: &RecordBatch) -> Result<EncodedRowGroup, ParquetError> {
+        let mut writers = self.columns.create_column_writers(self.row_groups)?.into_iter();
+        let mut chunks = Vec::with_capacity(writers.len());
+        for (field, column) in SCHEMA.fields().iter().zip(rows.columns()) {
+            for leaf in compute_leaves(field, column)? {
+                let mut writer = writers.next().ok_or_else(|| ParquetError::General("a leaf too many".to_owned()))?;
+                writer.write(&leaf)?;
+                chunks.push(writer.close()?);
+            }
+        }
+        let bytes = chunks.iter().map(|chunk| chunk.close().bytes_written).sum();
+        if let (Some(keys), Some(chunk)) = (rows.column_by_name("key"), chunks.get_mut(KEY_LEAF)) {
+            chunk.close_mut().bloom_filter = bloom::filter(keys.as_binary_view(), bytes);
+        }
+        // What was not taken begins where the last row group ended; before the first one there is the magic.
+        let start = if self.row_groups == 0 { 0 } else { self.position() };
+        let mut row_group = self.file.next_row_group()?;
+        self.row_groups += 1;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        let metadata = row_group.close()?;
+        let bytes = self.take()?;
+        Ok(EncodedRowGroup { bytes, start, metadata: Arc::unwrap_or_clone(metadata) })
+    }
+
+    /// Puts bytes where every Parquet reader skips them: behind the last row group.
+    pub fn skipped(&mut self, bytes: &[u8]) -> Result<(), ParquetError> {
+        Ok(self.file.write_all(bytes)?)
+    }
+
+    /// Ends the file: indexes, footer with `value` under `key`, and before the footer its checksum. Gives what was not
+    /// taken yet.
+    pub fn finish(mut self, key: &str, value: String) -> Result<Bytes, ParquetError> {
+        self.file.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        self.file.finish()?;
+        let mut end = std::mem::take(&mut self.file.inner_mut().0);
+        footer_mark::insert(&mut end)
+            .ok_or_else(|| ParquetError::General("the footer is not at the end".to_owned()))?;
+        Ok(Bytes::from(end))
+    }
+
+    fn take(&mut self) -> Result<Bytes, ParquetError> {
+        self.file.flush()?;
+        Ok(Bytes::from(std::mem::take(&mut self.file.inner_mut().0)))
+    }
+}

@@ -1,0 +1,9 @@
+//! Records → file → records, and what lies in between.
+
+mod damage;
+mod fixture;
+mod layout;
+mod reading;
+mod round_trip;
+mod samples;
+mod writing;

@@ -1,0 +1,265 @@
+//! The log's batches of a range → one file, streamed, every row group decoded again and compared before its bytes are
+//! given out.
+//!
+//! Invariants: records of aborted transactions and control batches are left out, and nothing else; memory is a row group's
+//! source, its columns and its decoded twin, and the bytes that were not taken yet.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, RowGroupMetaData};
+
+use crate::model::{Offset, TimestampType};
+use crate::record::{BatchHeader, BatchView};
+use crate::tiering::digest::{Digest, RecordDigest};
+
+use super::aborted::Aborted;
+use super::decode::{self, Window};
+use super::encode::{EncodedRowGroup, Encoder};
+use super::error::{Difference, WriteError};
+use super::footer::{self, Footer};
+use super::footer_json::{FooterWords, KEY, RowGroupWords};
+use super::header::{Run, SegmentHeader};
+use super::options::WriterOptions;
+use super::row_group::RowGroup;
+use super::row_group_index::RowGroupIndex;
+use super::schema::{LAST_LEAF, OFFSET_LEAF};
+use super::snapshot;
+use super::source::{Feed, Source};
+use super::verify::{self, Counted};
+
+/// Parquet numbers row groups in 16 bits.
+const ROW_GROUPS_MAX: usize = 32_767;
+
+/// Writes one file.
+#[derive(Debug)]
+pub struct SegmentWriter {
+    header: SegmentHeader,
+    aborted: Aborted,
+    encoder: Encoder,
+    source: Source,
+    runs: Vec<Run>,
+    row_groups: Vec<RowGroupWords>,
+    digest: RecordDigest,
+    ready: Vec<Bytes>,
+    counted: Totals,
+}
+
+/// What is counted over the whole file.
+#[derive(Clone, Copy, Debug)]
+struct Totals {
+    size_bytes: u64,
+    log_size_bytes: u64,
+    record_count: u64,
+    min_timestamp_ms: i64,
+    max_timestamp_ms: i64,
+    /// The last offset of the batches so far.
+    last: Option<Offset>,
+}
+
+/// A file that was written and read back.
+#[derive(Debug)]
+pub struct FinishedSegment {
+    /// Its last bytes, behind all that was taken before.
+    pub rest: Vec<Bytes>,
+    /// Its size.
+    pub object_size_bytes: u64,
+    /// Bytes of the source batches.
+    pub log_size_bytes: u64,
+    /// Its rows.
+    pub record_count: u64,
+    /// Least timestamp of the source batches; -1 where there was none.
+    pub min_timestamp_ms: i64,
+    /// Greatest timestamp of the source batches; -1 where there was none.
+    pub max_timestamp_ms: i64,
+    /// What the catalog keeps of its row groups.
+    pub index: RowGroupIndex,
+    /// The digest of its records.
+    pub digest: Digest,
+    /// Its footer, as it was read back.
+    pub footer: Footer,
+}
+
+impl SegmentWriter {
+    /// Begins a file. Batches of `aborted` transactions are left out.
+    pub fn new(header: SegmentHeader, aborted: Aborted, options: &WriterOptions) -> Result<Self, WriteError> {
+        Ok(Self {
+            header,
+            aborted,
+            encoder: Encoder::new(options)?,
+            source: Source::new(options.row_group_bytes),
+            runs: Vec::new(),
+            row_groups: Vec::new(),
+            digest: RecordDigest::default(),
+            ready: Vec::new(),
+            counted: Totals {
+                size_bytes: 0,
+                log_size_bytes: 0,
+                record_count: 0,
+                min_timestamp_ms: i64::MAX,
+                max_timestamp_ms: i64::MIN,
+                last: None,
+            },
+        })
+    }
+
+    /// Takes the next batch of the log, whatever is in it. The first may begin below the range: what lies before it is
+    /// left out.
+    pub fn push(&mut self, batch: &BatchView<'_>) -> Result<(), WriteError> {
+        let header = batch.header();
+        let base_offset = header.base_offset;
+        batch.verify_crc().map_err(|source| WriteError::Batch { base_offset, source })?;
+        let last = self.counted.last.unwrap_or_else(|| self.header.base_offset.prev());
+        if header.last_offset() <= last || self.counted.last.is_some_and(|last| base_offset <= last) {
+            return Err(WriteError::Order { offset: base_offset, last });
+        }
+        if header.last_offset() > self.header.end_offset {
+            return Err(WriteError::OutOfRange { offset: header.last_offset(), end: self.header.end_offset });
+        }
+        let left_out = header.attributes.is_control() || self.aborted.holds(header);
+        self.note(batch, left_out);
+        if !left_out {
+            let mut feed = Feed::new(batch, self.header.base_offset, self.header.end_offset, last)?;
+            while self.source.fill(&mut feed)? {
+                self.cut()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes that are ready: the file's next ones.
+    pub fn take(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.ready)
+    }
+
+    /// Ends the file. `producers` is the producer snapshot at the end of the range; empty where there is none.
+    pub fn finish(mut self, producers: &[u8]) -> Result<FinishedSegment, WriteError> {
+        if self.source.rows() > 0 {
+            self.cut()?;
+        }
+        let mut producer_snapshot = None;
+        if !producers.is_empty() {
+            let packed = snapshot::pack(producers).map_err(ParquetError::from)?;
+            producer_snapshot = Some((self.encoder.position(), packed.len() as u64));
+            self.encoder.skipped(&packed)?;
+        }
+        let nothing = self.counted.last.is_none();
+        let words = FooterWords {
+            header: self.header,
+            record_count: self.counted.record_count,
+            log_size_bytes: self.counted.log_size_bytes,
+            min_timestamp_ms: if nothing { -1 } else { self.counted.min_timestamp_ms },
+            max_timestamp_ms: if nothing { -1 } else { self.counted.max_timestamp_ms },
+            runs: self.runs,
+            row_groups: self.row_groups,
+            digest: self.digest.finish(),
+            producer_snapshot,
+        };
+        let end = self.encoder.finish(KEY, words.encode())?;
+        let object_size_bytes = self.counted.size_bytes + end.len() as u64;
+        let footer = Footer::parse(object_size_bytes, &end)?;
+        footer.is(&words)?;
+        let mut rest = self.ready;
+        rest.push(end);
+        Ok(FinishedSegment {
+            rest,
+            object_size_bytes,
+            log_size_bytes: words.log_size_bytes,
+            record_count: words.record_count,
+            min_timestamp_ms: words.min_timestamp_ms,
+            max_timestamp_ms: words.max_timestamp_ms,
+            index: footer.index(),
+            digest: words.digest,
+            footer,
+        })
+    }
+
+    /// Counts a batch, and begins a run where it is another's.
+    fn note(&mut self, batch: &BatchView<'_>, left_out: bool) {
+        let header = batch.header();
+        self.counted.last = Some(header.last_offset());
+        self.counted.log_size_bytes += batch.bytes().len() as u64;
+        self.counted.max_timestamp_ms = self.counted.max_timestamp_ms.max(header.max_timestamp_ms);
+        self.counted.min_timestamp_ms = self.counted.min_timestamp_ms.min(first_timestamp(header));
+        let before = self.runs.last();
+        let run = Run {
+            start_offset: before.map_or(self.header.base_offset, |_| header.base_offset),
+            leader_epoch: header.leader_epoch,
+            // A batch that is left out says nothing of the clock: markers are always stamped by the broker.
+            timestamp_type: match before {
+                Some(before) if left_out => before.timestamp_type,
+                _ => header.attributes.timestamp_type(),
+            },
+        };
+        let same = |other: &Run| (other.leader_epoch, other.timestamp_type) == (run.leader_epoch, run.timestamp_type);
+        if !before.is_some_and(same) {
+            self.runs.push(run);
+        }
+    }
+
+    /// Writes what was collected as a row group, and takes it only when it reads back as its source.
+    fn cut(&mut self) -> Result<(), WriteError> {
+        if self.row_groups.len() >= ROW_GROUPS_MAX {
+            return Err(WriteError::TooManyRowGroups(ROW_GROUPS_MAX));
+        }
+        let (rows, taken) = self.source.cut(self.header.partition).map_err(ParquetError::from)?;
+        let encoded = self.encoder.row_group(&rows)?;
+        let row_count = rows.num_rows();
+        drop(rows);
+        let (found, times_crc, crc) = self.read_back(&encoded, row_count)?;
+        let counted = verify::compare(&found, &taken, &mut self.digest)?;
+        self.row_groups.push(row_group_words(&found, &counted, times_crc, crc)?);
+        self.source.reuse(taken);
+        self.counted.record_count += counted.rows as u64;
+        self.counted.min_timestamp_ms = self.counted.min_timestamp_ms.min(counted.min_timestamp_ms);
+        self.counted.size_bytes += encoded.bytes.len() as u64;
+        self.ready.push(encoded.bytes);
+        Ok(())
+    }
+
+    /// Decodes a row group from its bytes, as a reader will from the bucket's.
+    fn read_back(&self, encoded: &EncodedRowGroup, rows: usize) -> Result<(RowGroup, u32, u32), WriteError> {
+        let reader = footer::reader(Arc::new(alone(encoded.metadata.clone())))?;
+        let (bytes, times) = footer::ranges(&encoded.metadata)?;
+        let slice = |range: &std::ops::Range<u64>| {
+            let at = |position: u64| usize::try_from(position.checked_sub(encoded.start)?).ok();
+            let inside = at(range.start)?..at(range.end)?;
+            (inside.end <= encoded.bytes.len()).then(|| encoded.bytes.slice(inside))
+        };
+        let lost = || ParquetError::General("the columns are not in the row group's bytes".to_owned());
+        let window = Window { start: bytes.start, bytes: slice(&bytes).ok_or_else(lost)? };
+        let times_crc = crc32c::crc32c(&slice(&times).ok_or_else(lost)?);
+        let crc = crc32c::crc32c(&window.bytes);
+        let columns = decode::leaves(&reader, 0, rows, window, OFFSET_LEAF..LAST_LEAF + 1)?;
+        let within = self.header.base_offset..self.header.next_offset();
+        Ok((RowGroup::new(&columns, self.runs.as_slice().into(), &within)?, times_crc, crc))
+    }
+}
+
+/// The least timestamp that a header tells of.
+fn first_timestamp(header: &BatchHeader) -> i64 {
+    match header.attributes.timestamp_type() {
+        TimestampType::CreateTime => header.base_timestamp_ms.min(header.max_timestamp_ms),
+        TimestampType::LogAppendTime => header.max_timestamp_ms,
+    }
+}
+
+fn row_group_words(found: &RowGroup, counted: &Counted, times_crc: u32, crc: u32) -> Result<RowGroupWords, WriteError> {
+    let max_timestamp_offset =
+        found.times().offset(counted.max_timestamp_row).ok_or(Difference::Count { expected: 1, found: 0 })?;
+    Ok(RowGroupWords {
+        base_offset: found.base_offset(),
+        max_timestamp_ms: counted.max_timestamp_ms,
+        max_timestamp_offset,
+        times_crc,
+        crc,
+    })
+}
+
+/// The metadata of a file with this row group only.
+fn alone(row_group: RowGroupMetaData) -> ParquetMetaData {
+    let schema = row_group.schema_descr_ptr();
+    let file = FileMetaData::new(1, row_group.num_rows(), None, None, schema, None);
+    ParquetMetaData::new(file, vec![row_group])
+}
