@@ -26,6 +26,7 @@ impl Broker {
         let topic = self.topics().by_id(id).cloned().ok_or(CreateTopicError::Unknown)?;
         self.catalog.delete_topic(id).await?;
         self.registry.withdraw(id);
+        self.coordinator.topic_deleted(id).await;
         for partition in &topic.partitions {
             partition.retire();
         }

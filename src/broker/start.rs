@@ -2,7 +2,7 @@
 //!
 //! First the data directory is locked, then the catalog is opened, which locks it. Both must know each other. Then the
 //! start number and the epochs rise, folders that the catalog does not know are set aside, logs are opened and
-//! recovered, and last the background tasks begin.
+//! recovered, groups that have members are loaded, and last the background tasks begin.
 //!
 //! # Crash safety
 //! A start that is cut off at any step can be repeated.
@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -19,6 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::{self, Catalog, CatalogOptions, ClusterRow, FORMAT_VERSION, StorageError};
 use crate::clock::Clock;
+use crate::coordinator::group::GroupSettings;
+use crate::coordinator::{Coordinator, CoordinatorParts};
 use crate::disk::Disk;
 use crate::log::{LogError, OpenFiles};
 use crate::model::settings::{Before, InvalidSetting};
@@ -122,6 +125,14 @@ impl Broker {
         let BrokerParts { disk, clock, random } = parts;
         let (cluster, identity) = identify(&options, &catalog, &data_dir, disk.as_ref(), random).await?;
         let settings = &options.settings;
+        let coordinator = Coordinator::new(CoordinatorParts {
+            catalog: catalog.clone(),
+            writer: Arc::new(catalog.clone()),
+            clock: Arc::clone(&clock),
+            random,
+            settings: GroupSettings::of(settings),
+            commit_timeout: Duration::from_millis(settings.number("offsets.commit.timeout.ms").unsigned_abs()),
+        });
         let broker = Self {
             advertised: ArcSwap::from_pointee(options.advertised.clone()),
             settings: ArcSwap::from_pointee(settings.clone()),
@@ -131,6 +142,7 @@ impl Broker {
             registry: Registry::default(),
             changing: Mutex::new(()),
             producer_ids: Default::default(),
+            coordinator,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             options,
@@ -144,6 +156,7 @@ impl Broker {
         };
         let broker = Arc::new(broker);
         broker.open_topics().await?;
+        broker.coordinator.load_peopled().await?;
         broker.start_tasks();
         Ok(broker)
     }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::{Catalog, ClusterRow};
 use crate::clock::Clock;
+use crate::coordinator::Coordinator;
 use crate::disk::Disk;
 use crate::log::OpenFiles;
 use crate::model::settings::BrokerSettings;
@@ -43,6 +44,7 @@ pub struct Broker {
     pub(super) registry: Registry,
     pub(super) changing: Mutex<()>,
     pub(super) producer_ids: ProducerIds,
+    pub(super) coordinator: Arc<Coordinator>,
     pub(super) tasks: TaskTracker,
     pub(super) stopping: CancellationToken,
 }
@@ -91,6 +93,11 @@ impl Broker {
     /// The partition, by name.
     pub fn partition(&self, topic: &str, partition: i32) -> Option<Arc<Partition>> {
         self.topics().by_name(topic)?.partition(partition).cloned()
+    }
+
+    /// Who coordinates groups.
+    pub fn coordinator(&self) -> &Arc<Coordinator> {
+        &self.coordinator
     }
 
     /// What time it is.

@@ -1,4 +1,4 @@
-//! Stopping, in the reverse order of the start: tasks end, logs are synced and checkpointed, the catalog is closed.
+//! Stopping, in the reverse order of the start: groups are closed, tasks end, logs are synced and checkpointed, the catalog is closed.
 //!
 //! # Crash safety
 //! A stop that is cut off is a crash, and costs a longer recovery.
@@ -11,6 +11,7 @@ impl Broker {
     /// Stops. The front end must have stopped before.
     pub async fn stop(self: &Arc<Self>) {
         self.stopping.cancel();
+        self.coordinator.close();
         self.tasks.close();
         self.tasks.wait().await;
         let broker = Arc::clone(self);

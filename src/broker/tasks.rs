@@ -1,7 +1,9 @@
-//! The one table of what runs in the background: what, how often, and by which function.
+//! The tables of what runs in the background: what is done again and again, how often and by which function, and what
+//! runs all the time.
 //!
 //! # Cancellation
-//! A task is asked to stop between two runs; a run that blocks is waited for.
+//! A task is asked to stop between two runs; a run that blocks is waited for. A loop ends by itself when what it works for
+//! is closed.
 //!
 //! # Retries
 //! A run that fails is logged and comes again with the next tick.
@@ -44,7 +46,28 @@ const TASKS: &[Task] = &[
         every: |_| Duration::from_secs(600),
         run: |broker| broker.expire_producers().boxed(),
     },
+    Task {
+        name: "group-expiry",
+        every: |broker| millis(broker.settings().number("offsets.retention.check.interval.ms")),
+        run: |broker| async move { broker.coordinator.expire().await }.boxed(),
+    },
+    Task {
+        name: "group-memory",
+        every: |_| Duration::from_secs(10),
+        run: |broker| async move { broker.coordinator.tidy().await }.boxed(),
+    },
     Task { name: "metrics", every: |_| Duration::from_secs(5), run: |_| async { telemetry::tidy_metrics() }.boxed() },
+];
+
+/// Something that runs all the time.
+struct Loop {
+    name: &'static str,
+    run: fn(Arc<Broker>) -> BoxFuture<'static, ()>,
+}
+
+const LOOPS: &[Loop] = &[
+    Loop { name: "group-store", run: |broker| async move { broker.coordinator.keep_stored().await }.boxed() },
+    Loop { name: "group-time", run: |broker| async move { broker.coordinator.keep_time().await }.boxed() },
 ];
 
 fn millis(number: i64) -> Duration {
@@ -56,6 +79,20 @@ impl Broker {
         for task in TASKS {
             let broker = Arc::clone(self);
             self.tasks.spawn(async move { broker.repeat(task).await });
+        }
+        for steady in LOOPS {
+            let broker = Arc::clone(self);
+            self.tasks.spawn(async move { broker.keep_up(steady).await });
+        }
+    }
+
+    async fn keep_up(self: Arc<Self>, steady: &'static Loop) {
+        loop {
+            let run = std::panic::AssertUnwindSafe((steady.run)(Arc::clone(&self)));
+            if run.catch_unwind().await.is_ok() {
+                return;
+            }
+            tracing::error!(task = steady.name, "a background loop panicked; it begins again");
         }
     }
 

@@ -75,9 +75,9 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// Reads the groups that have members, so that their sessions run; the others are read when they are asked for.
-    pub async fn start(parts: CoordinatorParts) -> Result<Arc<Self>, StorageError> {
-        let coordinator = Arc::new(Self {
+    /// A coordinator with no group in memory.
+    pub fn new(parts: CoordinatorParts) -> Arc<Self> {
+        Arc::new(Self {
             settings: Arc::new(parts.settings),
             catalog: parts.catalog,
             writer: parts.writer,
@@ -91,9 +91,7 @@ impl Coordinator {
             commits: Arc::new(Semaphore::new(GROUP_COMMITS_KIB_MAX)),
             commits_pending: AtomicUsize::new(0),
             closing: CancellationToken::new(),
-        });
-        coordinator.load_peopled().await?;
-        Ok(coordinator)
+        })
     }
 
     /// Takes nothing more, and tells whoever waits. What is to be written still is.
@@ -110,7 +108,8 @@ impl Coordinator {
         Now { unix_ms: self.clock.now_ms(), elapsed_ms }
     }
 
-    async fn load_peopled(&self) -> Result<(), StorageError> {
+    /// Reads the groups that have members, so that their sessions run; the others are read when they are asked for.
+    pub async fn load_peopled(&self) -> Result<(), StorageError> {
         let mut after: Option<String> = None;
         let mut groups = 0usize;
         loop {

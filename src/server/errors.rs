@@ -2,6 +2,7 @@
 
 use kafka_protocol::ResponseError;
 
+use crate::coordinator::group::GroupError;
 use crate::log;
 use crate::model::ids::BadTopicName;
 use crate::record::{RecordsRefused, RefusalKind, ValidationError};
@@ -128,6 +129,28 @@ impl KafkaError for DeleteRecordsError {
             Self::NotServing(error) => error.kafka(),
             Self::OutOfRange { .. } => ResponseError::OffsetOutOfRange,
             Self::Log(error) => error.kafka(),
+        }
+    }
+}
+
+impl KafkaError for GroupError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::CoordinatorNotAvailable => ResponseError::CoordinatorNotAvailable,
+            Self::CoordinatorLoadInProgress => ResponseError::CoordinatorLoadInProgress,
+            Self::InvalidGroupId => ResponseError::InvalidGroupId,
+            Self::GroupIdNotFound => ResponseError::GroupIdNotFound,
+            Self::NonEmptyGroup => ResponseError::NonEmptyGroup,
+            Self::UnknownMemberId => ResponseError::UnknownMemberId,
+            Self::IllegalGeneration => ResponseError::IllegalGeneration,
+            Self::RebalanceInProgress => ResponseError::RebalanceInProgress,
+            Self::InconsistentGroupProtocol => ResponseError::InconsistentGroupProtocol,
+            Self::FencedInstanceId => ResponseError::FencedInstanceId,
+            Self::MemberIdRequired => ResponseError::MemberIdRequired,
+            Self::GroupMaxSizeReached => ResponseError::GroupMaxSizeReached,
+            Self::InvalidSessionTimeout => ResponseError::InvalidSessionTimeout,
+            Self::OffsetMetadataTooLarge => ResponseError::OffsetMetadataTooLarge,
+            Self::GroupSubscribedToTopic => ResponseError::GroupSubscribedToTopic,
         }
     }
 }

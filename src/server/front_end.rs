@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::dispatch::{Api, Start, Table, alone, at_once};
 use super::fetch_session::FetchSessions;
 use super::handlers::{
-    api_versions, describe_cluster, describe_producers, describe_topic_partitions, fetch, find_coordinator,
-    list_offsets, metadata, offset_for_leader_epoch, produce,
+    api_versions, delete_groups, describe_cluster, describe_groups, describe_producers, describe_topic_partitions,
+    fetch, find_coordinator, heartbeat, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
+    offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
 };
 use crate::broker::{Broker, Topic, Topics};
 use crate::clock::Clock;
@@ -116,6 +117,16 @@ pub fn table() -> Table<FrontEnd> {
         row(ApiKey::ListOffsets, 1, 10, |call, body| alone(call, body, list_offsets::handle)),
         row(ApiKey::Metadata, 0, 13, |call, body| alone(call, body, metadata::handle)),
         row(ApiKey::FindCoordinator, 0, 6, |call, body| at_once(call, body, find_coordinator::handle)),
+        row(ApiKey::OffsetCommit, 2, 9, |call, body| alone(call, body, offset_commit::handle)),
+        row(ApiKey::OffsetFetch, 1, 9, |call, body| alone(call, body, offset_fetch::handle)),
+        row(ApiKey::JoinGroup, 0, 9, |call, body| alone(call, body, join_group::handle)),
+        row(ApiKey::SyncGroup, 0, 5, |call, body| alone(call, body, sync_group::handle)),
+        row(ApiKey::Heartbeat, 0, 4, |call, body| alone(call, body, heartbeat::handle)),
+        row(ApiKey::LeaveGroup, 0, 5, |call, body| alone(call, body, leave_group::handle)),
+        row(ApiKey::ListGroups, 0, 5, |call, body| alone(call, body, list_groups::handle)),
+        row(ApiKey::DescribeGroups, 0, 6, |call, body| alone(call, body, describe_groups::handle)),
+        row(ApiKey::DeleteGroups, 0, 2, |call, body| alone(call, body, delete_groups::handle)),
+        row(ApiKey::OffsetDelete, 0, 0, |call, body| alone(call, body, offset_delete::handle)),
         row(ApiKey::OffsetForLeaderEpoch, 2, 4, |call, body| at_once(call, body, offset_for_leader_epoch::handle)),
         row(ApiKey::DescribeCluster, 0, 2, |call, body| at_once(call, body, describe_cluster::handle)),
         row(ApiKey::DescribeProducers, 0, 0, |call, body| at_once(call, body, describe_producers::handle)),

@@ -127,7 +127,8 @@ impl Bench {
             settings: settings(),
             commit_timeout: Duration::from_secs(5),
         };
-        let coordinator = Coordinator::start(parts).await.unwrap();
+        let coordinator = Coordinator::new(parts);
+        coordinator.load_peopled().await.unwrap();
         let (storing, timing) = (Arc::clone(&coordinator), Arc::clone(&coordinator));
         let loops = vec![
             tokio::spawn(async move { storing.keep_stored().await }),

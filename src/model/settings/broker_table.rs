@@ -121,6 +121,13 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
         "Most bytes of the text beside a committed offset.",
     ),
     broker(
+        "offsets.commit.timeout.ms",
+        Kind::Int,
+        "5000",
+        Check::AtLeast(1),
+        "How long a commit may take before the committer is told to ask again.",
+    ),
+    broker(
         "offsets.retention.check.interval.ms",
         Kind::Long,
         "600000",

@@ -128,7 +128,6 @@ pub const UNUSED_BROKER_SETTINGS: &[&str] = &[
     "num.network.threads",
     "num.replica.alter.log.dirs.threads",
     "num.replica.fetchers",
-    "offsets.commit.timeout.ms",
     "offsets.load.buffer.size",
     "offsets.topic.compression.codec",
     "offsets.topic.num.partitions",

@@ -15,13 +15,18 @@ const BATCHED: i16 = 4;
 const MESSAGES: i16 = 1;
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
+/// Kafka's text for a request that makes no sense.
+const INVALID: &str = "This most likely occurs because of a request being malformed by the client library or the message \
+                       was sent to an incompatible broker. See the broker logs for more details.";
 
 /// Names the coordinator: this broker.
 pub fn handle(call: &Call<FrontEnd>, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
     let refusal = match request.key_type {
         GROUP => None,
         TRANSACTION => Some((ResponseError::TransactionalIdAuthorizationFailed, "transactions are not supported")),
-        _ => Some((ResponseError::InvalidRequest, "this kind of coordinator is not supported")),
+        SHARE if call.version >= BATCHED => Some((ResponseError::InvalidRequest, "")),
+        _ => Some((ResponseError::InvalidRequest, INVALID)),
     };
     let node = call.state().node();
     let (id, host, port) = match refusal {

@@ -6,6 +6,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use crate::model::LeaderEpoch;
 use crate::replication::Isolation;
+use crate::server::errors::KafkaError;
 use crate::server::front_end::Node;
 
 /// What a client may do with a topic where nobody is refused anything, as Kafka spells it: read, write, create, delete,
@@ -13,6 +14,11 @@ use crate::server::front_end::Node;
 pub const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 /// The same for the cluster: create, alter, describe, cluster action, describe configs, alter configs, idempotent write.
 pub const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+
+/// The same for a group: read, delete, describe, describe configs, alter configs.
+pub const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+/// Where nobody asked what a client may do.
+pub const NOT_ASKED: i32 = i32::MIN;
 
 /// An epoch, where a client has one.
 pub fn epoch_of(number: i32) -> Option<LeaderEpoch> {
@@ -37,4 +43,9 @@ pub fn node_id(node: &Node) -> WireBrokerId {
 /// The code of an outcome.
 pub fn code_of<T>(outcome: &Result<T, ResponseError>) -> i16 {
     outcome.as_ref().err().map_or(0, ResponseError::code)
+}
+
+/// The code of an outcome whose error is one of the rooms below.
+pub fn code_of_error<T, E: KafkaError>(outcome: &Result<T, E>) -> i16 {
+    outcome.as_ref().err().map_or(0, |error| error.kafka().code())
 }
