@@ -4,6 +4,7 @@ mod bench;
 mod descriptions;
 mod fetch_responses;
 mod fetch_sessions;
+mod groups;
 mod records;
 mod sessions;
 mod wire;
