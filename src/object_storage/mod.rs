@@ -6,7 +6,7 @@
 //!
 //! * [`key`] — the only place that spells object keys; [`object_key`] is what they are made of.
 //! * [`error`], [`store`] — the words: errors with a kind, and the trait that every kind of bucket implements.
-//! * `file`, `memory` — the kinds of bucket.
+//! * `file`, `memory`, `remote` — the kinds of bucket; the last is S3, GCS and Azure.
 //! * `layer`, `retry`, `budget`, `metered`, `faulty` — decorators, one concern each.
 //! * [`bucket`], [`upload`] — the face that other rooms see; `open` puts it all together from a URL.
 //! * [`self_test`] — whether a bucket can do what is needed, asked before it is relied upon.
@@ -22,6 +22,7 @@ pub mod store;
 
 mod file;
 mod memory;
+mod remote;
 
 mod layer;
 

@@ -12,14 +12,15 @@ use super::error::OpenError;
 use super::file::FileStore;
 use super::memory::MemoryStore;
 use super::options::BucketOptions;
+use super::remote;
 use super::store::Store;
 
 /// Opens the store that `url` names.
 pub(super) async fn store(
     url: &str,
-    _options: &BucketOptions,
+    options: &BucketOptions,
     disk: Arc<dyn Disk>,
-    _clock: &Arc<dyn Clock>,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn Store>, OpenError> {
     let bad = |why: &str| OpenError::BadUrl { url: without_secrets(url), why: why.to_owned() };
     let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("it has no scheme"))?;
@@ -28,7 +29,7 @@ pub(super) async fn store(
         "file" => {
             Ok(Arc::new(FileStore::open(folder(url, rest).ok_or_else(|| bad("it names no folder"))?, disk).await?))
         }
-        _ => Err(bad("its kind is not known")),
+        _ => remote::open(url, options, clock).await?.ok_or_else(|| bad("its kind is not known")),
     }
 }
 

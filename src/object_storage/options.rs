@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::settings::{BrokerSettings, InvalidSetting};
+
 use super::faulty::FaultPlan;
 
 /// All of them.
@@ -11,6 +13,10 @@ use super::faulty::FaultPlan;
 pub struct BucketOptions {
     /// For `s3://`.
     pub s3: S3Options,
+    /// For `gs://`.
+    pub gcs: GcsOptions,
+    /// For `az://`.
+    pub azure: AzureOptions,
     /// How long and how often to try.
     pub retry: RetryOptions,
     /// How many requests at once.
@@ -21,6 +27,13 @@ pub struct BucketOptions {
     pub seed: u64,
     /// Faults to meet, in tests.
     pub faults: Option<Arc<FaultPlan>>,
+}
+
+impl BucketOptions {
+    /// What the broker's settings say; the rest stays as it is by default.
+    pub fn from_settings(settings: &BrokerSettings) -> Result<Self, InvalidSetting> {
+        Ok(Self { s3: S3Options::from_settings(settings)?, ..Self::default() })
+    }
 }
 
 /// Settings of `s3://`; what is `None` comes from the environment and profile, as for every AWS tool.
@@ -40,6 +53,29 @@ pub struct S3Options {
     pub storage_class: Option<String>,
     /// Whether parts go without a SHA-256 of their own, for a store that refuses them.
     pub without_checksums: bool,
+}
+
+impl S3Options {
+    fn from_settings(settings: &BrokerSettings) -> Result<Self, InvalidSetting> {
+        let given = |name| Some(settings.text(name).trim().to_owned()).filter(|text: &String| !text.is_empty());
+        let key_id = given("tidelog.s3.encryption.kms.key.id");
+        let encryption = match (settings.text("tidelog.s3.encryption").trim(), key_id) {
+            ("aws:kms", key_id) => Some(S3Encryption::Kms { key_id }),
+            (_, Some(_)) => {
+                let why = "tidelog.s3.encryption.kms.key.id needs tidelog.s3.encryption=aws:kms";
+                return Err(InvalidSetting::Conflict(why.to_owned()));
+            }
+            ("AES256", None) => Some(S3Encryption::S3),
+            (_, None) => None,
+        };
+        Ok(Self {
+            path_style: given("tidelog.s3.path.style").map(|text| text == "true"),
+            encryption,
+            storage_class: given("tidelog.s3.storage.class"),
+            without_checksums: !settings.switch("tidelog.s3.checksums"),
+            ..Self::default()
+        })
+    }
 }
 
 /// A pair of keys.
@@ -69,6 +105,35 @@ pub enum S3Encryption {
         /// The key.
         key_id: Option<String>,
     },
+}
+
+/// Settings of `gs://`; credentials come from where Google's tools look for them.
+#[derive(Clone, Debug, Default)]
+pub struct GcsOptions {
+    /// `GOOGLE_BASE_URL`; Google's own by default.
+    pub endpoint: Option<String>,
+    /// For an emulator that knows nobody.
+    pub without_signatures: bool,
+}
+
+/// Settings of `az://`; what is `None` comes from the environment.
+#[derive(Clone, Default)]
+pub struct AzureOptions {
+    /// `AZURE_STORAGE_ENDPOINT`; the account's own by default.
+    pub endpoint: Option<String>,
+    /// `AZURE_STORAGE_ACCOUNT_NAME`.
+    pub account: Option<String>,
+    /// `AZURE_STORAGE_ACCOUNT_KEY`.
+    pub access_key: Option<String>,
+}
+
+impl fmt::Debug for AzureOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureOptions")
+            .field("endpoint", &self.endpoint)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Deadlines and pauses.

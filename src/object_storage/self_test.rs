@@ -20,7 +20,7 @@ use ulid::Ulid;
 use super::bucket::Bucket;
 use super::error::{BucketError, ControlError, ErrorKind};
 use super::key;
-use super::store::{Expect, UnfinishedUploads, Version};
+use super::store::{Expect, Part, UnfinishedUploads, Version};
 
 /// How long the first step may take: it tells whether anybody is there at all.
 const FIRST_ANSWER: Duration = Duration::from_secs(20);
@@ -60,7 +60,7 @@ fn lacks(what: &str, remedy: &'static str) -> Failed {
 /// The remedy that an error's kind suggests; `otherwise` where it suggests none.
 fn failed(step: &str, error: BucketError, otherwise: &'static str) -> Failed {
     let remedy = match error.kind() {
-        ErrorKind::NoBucket => "create it, or correct its name in the URL",
+        ErrorKind::NoBucket => "create it, or correct its name in the URL or its region (AWS_REGION)",
         ErrorKind::Denied => {
             "check the credentials, and that they allow to get, put, list and delete objects and to abort uploads"
         }
@@ -75,7 +75,8 @@ fn failed(step: &str, error: BucketError, otherwise: &'static str) -> Failed {
 
 const CONDITIONAL: &str =
     "use a store with conditional writes (If-None-Match, If-Match): AWS S3, MinIO and SeaweedFS have them";
-const MULTIPART: &str = "use a store with multipart uploads";
+const MULTIPART: &str = "use a store with multipart uploads; where it only refuses their checksums or encryption, set \
+                         tidelog.s3.checksums=false, tidelog.s3.encryption";
 
 impl Bucket {
     /// Tries every capability that is relied upon.
@@ -189,9 +190,11 @@ impl Bucket {
         self.must_delete(&key).await?;
 
         let key = key::self_test(run, "aborted.parquet");
-        let mut upload = self.begin_upload(&key).await.map_err(step)?;
-        upload.write(bytes).await.map_err(step)?;
-        upload.abort().await.map_err(|error| failed("aborting an upload", error, "allow aborting uploads"))?;
+        let upload = self.store.begin_upload(&key).await.map_err(step)?;
+        let part = Part { number: 0, position: 0, payload: bytes.into() };
+        self.store.write_part(&key, &upload, &part).await.map_err(step)?;
+        let aborted = self.store.abort_upload(&key, &upload).await;
+        aborted.map_err(|error| failed("aborting an upload", error, "allow aborting uploads"))?;
         match self.size(&key).await.map_err(step)? {
             None => Ok(()),
             Some(_) => Err(lacks("an aborted upload left an object", MULTIPART)),

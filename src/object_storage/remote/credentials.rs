@@ -1,0 +1,241 @@
+//! AWS's chain of credentials, as `object_store` asks for them: kept until shortly before they expire, fetched anew
+//! by one caller while the others go on with what is still valid.
+//!
+//! # Retries
+//! A refresh that fails is tried again by the next request after a pause, as long as the old ones are valid; after
+//! that its error is the request's, and says whether it may pass.
+//!
+//! # Cancellation
+//! A caller that is dropped while it refreshes leaves the refresh to the next one.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use async_trait::async_trait;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use object_store::CredentialProvider;
+use object_store::aws::AwsCredential;
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+
+use super::super::error::ErrorKind;
+use super::failure::{CredentialFailure, chain};
+
+/// Refreshed so long before they expire, so that none expires on its way.
+const REFRESH_BEFORE_MS: i64 = 5 * 60 * 1000;
+/// Between two tries while the old ones are valid.
+const PAUSE_MS: i64 = 10 * 1000;
+
+#[derive(Clone, Debug)]
+struct Held {
+    credential: Arc<AwsCredential>,
+    /// `None`: they do not expire.
+    expires_ms: Option<i64>,
+    /// No refresh before this moment.
+    refresh_at_ms: Option<i64>,
+}
+
+/// The chain behind a cache.
+#[derive(Debug)]
+pub(super) struct ChainCredentials {
+    chain: SharedCredentialsProvider,
+    clock: Arc<dyn Clock>,
+    held: Mutex<Option<Held>>,
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+impl ChainCredentials {
+    pub(super) fn new(chain: SharedCredentialsProvider, clock: Arc<dyn Clock>) -> Self {
+        Self { chain, clock, held: Mutex::new(None), refreshing: tokio::sync::Mutex::new(()) }
+    }
+
+    /// What need not be refreshed yet.
+    fn fresh(&self) -> Option<Arc<AwsCredential>> {
+        let held = self.held.lock();
+        let held = held.as_ref()?;
+        let fresh = held.refresh_at_ms.is_none_or(|at| self.clock.now_ms() < at);
+        fresh.then(|| Arc::clone(&held.credential))
+    }
+
+    fn valid(&self) -> Option<Arc<AwsCredential>> {
+        let held = self.held.lock();
+        let held = held.as_ref()?;
+        let valid = held.expires_ms.is_none_or(|at| self.clock.now_ms() < at);
+        valid.then(|| Arc::clone(&held.credential))
+    }
+
+    async fn refresh(&self) -> Result<Arc<AwsCredential>, CredentialFailure> {
+        match self.chain.provide_credentials().await {
+            Ok(credentials) => {
+                let held = held(&credentials, self.clock.now_ms());
+                let credential = Arc::clone(&held.credential);
+                *self.held.lock() = Some(held);
+                Ok(credential)
+            }
+            Err(error) => {
+                let failure = described(&error);
+                let Some(valid) = self.valid() else { return Err(failure) };
+                tracing::warn!(error = %failure, "credentials of the bucket could not be refreshed, the old ones are still valid");
+                if let Some(held) = self.held.lock().as_mut() {
+                    held.refresh_at_ms = Some(self.clock.now_ms().saturating_add(PAUSE_MS));
+                }
+                Ok(valid)
+            }
+        }
+    }
+
+    async fn get(&self) -> Result<Arc<AwsCredential>, CredentialFailure> {
+        if let Some(credential) = self.fresh() {
+            return Ok(credential);
+        }
+        let _refreshing = match (self.refreshing.try_lock(), self.valid()) {
+            (Ok(refreshing), _) => refreshing,
+            (Err(_), Some(valid)) => return Ok(valid),
+            (Err(_), None) => self.refreshing.lock().await,
+        };
+        match self.fresh() {
+            Some(credential) => Ok(credential),
+            None => self.refresh().await,
+        }
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for ChainCredentials {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        self.get().await.map_err(|failure| object_store::Error::Generic { store: "S3", source: Box::new(failure) })
+    }
+}
+
+fn held(credentials: &Credentials, now_ms: i64) -> Held {
+    let credential = AwsCredential {
+        key_id: credentials.access_key_id().to_owned(),
+        secret_key: credentials.secret_access_key().to_owned(),
+        token: credentials.session_token().map(str::to_owned),
+    };
+    let expiry = credentials.expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let expires_ms = expiry.map(|at| i64::try_from(at.as_millis()).unwrap_or(i64::MAX));
+    // Some providers give out credentials that live shorter than that: then at half time.
+    let refresh_at_ms = expires_ms.map(|at| (at - REFRESH_BEFORE_MS).max(now_ms + (at - now_ms) / 2));
+    Held { credential: Arc::new(credential), expires_ms, refresh_at_ms }
+}
+
+fn described(error: &CredentialsError) -> CredentialFailure {
+    let words: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
+    let words = words.join(": ");
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => CredentialFailure {
+            kind: ErrorKind::Denied,
+            text: "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, \
+                   or run where a role gives them"
+                .to_owned(),
+        },
+        CredentialsError::InvalidConfiguration(_) => CredentialFailure {
+            kind: ErrorKind::Denied,
+            text: format!("the AWS configuration cannot be used: {words}"),
+        },
+        CredentialsError::ProviderTimedOut(_) => CredentialFailure {
+            kind: ErrorKind::TimedOut,
+            text: format!("AWS credentials did not come in time: {words}"),
+        },
+        _ => CredentialFailure {
+            kind: ErrorKind::Unavailable,
+            text: format!("AWS credentials could not be had: {words}"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
+    use aws_credential_types::provider::future;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    /// Answers in turn; each with how long the credentials live.
+    #[derive(Debug, Clone)]
+    struct Scripted(Arc<Mutex<VecDeque<Result<(&'static str, Option<i64>), &'static str>>>>, Arc<ManualClock>);
+
+    impl ProvideCredentials for Scripted {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let answer = self.0.lock().pop_front().expect("asked too often");
+            future::ProvideCredentials::ready(match answer {
+                Ok((id, lives_ms)) => {
+                    let until = lives_ms.map(|lives| self.1.now_ms() + lives);
+                    let until = until.map(|at| UNIX_EPOCH + Duration::from_millis(u64::try_from(at).unwrap()));
+                    Ok(Credentials::new(id, "secret", Some("token".to_owned()), until, "test"))
+                }
+                Err("none") => Err(CredentialsError::not_loaded_no_source()),
+                Err(why) => Err(CredentialsError::provider_error(why)),
+            })
+        }
+    }
+
+    type Script = Vec<Result<(&'static str, Option<i64>), &'static str>>;
+
+    fn chain(script: Script) -> (ChainCredentials, Arc<ManualClock>) {
+        let clock = ManualClock::new(1_700_000_000_000);
+        let scripted = Scripted(Arc::new(Mutex::new(script.into())), Arc::clone(&clock));
+        let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        (ChainCredentials::new(SharedCredentialsProvider::new(scripted), shared), clock)
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR_MS: i64 = 60 * 60 * 1000;
+
+    async fn id(chain: &ChainCredentials) -> Result<String, CredentialFailure> {
+        chain.get().await.map(|credential| credential.key_id.clone())
+    }
+
+    #[tokio::test]
+    async fn credentials_are_kept_until_shortly_before_they_expire() {
+        let (chain, clock) = chain(vec![Ok(("a", Some(HOUR_MS))), Ok(("b", None))]);
+        let first = chain.get_credential().await.unwrap();
+        assert_eq!((first.secret_key.as_str(), first.token.as_deref()), ("secret", Some("token")));
+        clock.advance(MINUTE * 54);
+        assert_eq!(id(&chain).await.unwrap(), "a");
+        clock.advance(MINUTE * 2);
+        assert_eq!(id(&chain).await.unwrap(), "b");
+        clock.advance(MINUTE * 100_000);
+        assert_eq!(id(&chain).await.unwrap(), "b", "these do not expire");
+    }
+
+    #[tokio::test]
+    async fn a_failed_refresh_counts_only_when_the_old_ones_have_expired() {
+        let (chain, clock) =
+            chain(vec![Ok(("a", Some(HOUR_MS))), Err("503"), Err("503"), Err("none"), Ok(("b", None))]);
+        assert_eq!(id(&chain).await.unwrap(), "a");
+        clock.advance(MINUTE * 56);
+        assert_eq!(id(&chain).await.unwrap(), "a");
+        assert_eq!(id(&chain).await.unwrap(), "a", "not asked again at once");
+        clock.advance(MINUTE * 5);
+        let failed = id(&chain).await.unwrap_err();
+        assert_eq!(failed.kind, ErrorKind::Unavailable);
+        assert!(failed.text.contains("503"), "{failed}");
+        let failed = id(&chain).await.unwrap_err();
+        assert_eq!(failed.kind, ErrorKind::Denied);
+        assert!(failed.text.contains("AWS_ACCESS_KEY_ID"), "{failed}");
+        assert_eq!(id(&chain).await.unwrap(), "b");
+    }
+
+    #[tokio::test]
+    async fn short_lived_ones_are_refreshed_at_half_time() {
+        let (chain, clock) = chain(vec![Ok(("a", Some(120_000))), Ok(("b", Some(120_000)))]);
+        assert_eq!(id(&chain).await.unwrap(), "a");
+        clock.advance(Duration::from_secs(59));
+        assert_eq!(id(&chain).await.unwrap(), "a");
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(id(&chain).await.unwrap(), "b");
+    }
+}
