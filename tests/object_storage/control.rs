@@ -1,5 +1,7 @@
 //! Control files: written once, and replaced only over what was read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tidelog::object_storage::{
     ControlError, Effect, ErrorKind, Expect, Fault, FaultPlan, Operation, SelfTestReport, key,
@@ -33,7 +35,7 @@ over_all! {
 
     async fn a_write_that_lost_its_answer_is_known_by_its_bytes(home: &Home) {
         let plan = FaultPlan::new();
-        let bucket = home.open_with(|options| options.faults = Some(plan.clone())).await;
+        let bucket = home.open_with(|options| options.faults = Some(Arc::clone(&plan))).await;
         let name = key::cluster();
         let lost = || Fault::new(Effect::DoneButFails(ErrorKind::Unavailable)).on(Operation::WriteControl).times(1);
         plan.add(lost());

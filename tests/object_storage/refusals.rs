@@ -14,9 +14,12 @@ use crate::in_process;
 use crate::stub::{Canned, Stub};
 
 async fn open(url: &str, s3: S3Options) -> Bucket {
+    open_with(url, s3, Duration::from_millis(200)).await
+}
+
+async fn open_with(url: &str, s3: S3Options, deadline: Duration) -> Bucket {
     let mut options = BucketOptions { s3, ..BucketOptions::default() };
-    options.retry.control_deadline = Duration::from_millis(200);
-    options.retry.upload_deadline = Duration::from_millis(200);
+    (options.retry.control_deadline, options.retry.upload_deadline) = (deadline, deadline);
     options.retry.pause_first = Duration::from_millis(1);
     Bucket::open(url, options, RealDisk::shared(), SystemClock::shared()).await.unwrap()
 }
@@ -67,7 +70,8 @@ async fn a_bucket_that_is_not_there_is_named() {
 #[tokio::test]
 async fn a_bucket_that_is_not_there_is_named_by_a_server() {
     if let Some(home) = Home::server() {
-        a_missing_bucket(&open("s3://tidelog-no-such-bucket/x", home.s3().clone()).await).await;
+        let bucket = open_with("s3://tidelog-no-such-bucket/x", home.s3().clone(), Duration::from_secs(20)).await;
+        a_missing_bucket(&bucket).await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Uploads: nothing before the end, then all of it; ended by their id; safe to try again.
 
+use std::sync::Arc;
+
 use tidelog::object_storage::{
     Bucket, BucketError, Effect, ErrorKind, Fault, FaultPlan, ObjectKey, Operation, Uploaded,
 };
@@ -57,7 +59,7 @@ over_all! {
 
     async fn parts_and_ends_without_an_answer_are_sent_again(home: &Home) {
         let plan = FaultPlan::new();
-        let bucket = home.open_with(|options| options.faults = Some(plan.clone())).await;
+        let bucket = home.open_with(|options| options.faults = Some(Arc::clone(&plan))).await;
         let (key, content) = (name("again"), bytes(PART_BYTES + 500, 4));
         for operation in [Operation::WritePart, Operation::FinishUpload] {
             plan.add(Fault::new(Effect::DoneButFails(ErrorKind::Unavailable)).on(operation).times(1));

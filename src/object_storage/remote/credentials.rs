@@ -160,9 +160,12 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
-    /// Answers in turn; each with how long the credentials live.
+    /// An access key's id and how long it lives, or an error.
+    type Answer = Result<(&'static str, Option<i64>), &'static str>;
+
+    /// Answers in turn.
     #[derive(Debug, Clone)]
-    struct Scripted(Arc<Mutex<VecDeque<Result<(&'static str, Option<i64>), &'static str>>>>, Arc<ManualClock>);
+    struct Scripted(Arc<Mutex<VecDeque<Answer>>>, Arc<ManualClock>);
 
     impl ProvideCredentials for Scripted {
         fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
@@ -182,9 +185,7 @@ mod tests {
         }
     }
 
-    type Script = Vec<Result<(&'static str, Option<i64>), &'static str>>;
-
-    fn chain(script: Script) -> (ChainCredentials, Arc<ManualClock>) {
+    fn chain(script: Vec<Answer>) -> (ChainCredentials, Arc<ManualClock>) {
         let clock = ManualClock::new(1_700_000_000_000);
         let scripted = Scripted(Arc::new(Mutex::new(script.into())), Arc::clone(&clock));
         let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
