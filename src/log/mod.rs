@@ -22,6 +22,7 @@ pub mod retention;
 mod roll;
 mod scan;
 mod segment;
+mod snapshot_at;
 mod sync;
 mod time_index;
 mod timestamps;

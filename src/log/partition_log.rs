@@ -112,6 +112,11 @@ impl PartitionLog {
         load(&self.first_unstable).min(self.log_end_offset())
     }
 
+    /// How far consumers may see, as it was last noted.
+    pub fn high_watermark(&self) -> Offset {
+        load(&self.high_watermark)
+    }
+
     /// Bytes that the next sync would cover.
     pub fn unsynced_bytes(&self) -> u64 {
         self.unsynced_bytes.load(Ordering::Relaxed)
@@ -125,6 +130,13 @@ impl PartitionLog {
     /// Bytes of all local batches.
     pub fn size_bytes(&self) -> u64 {
         self.segments.load().iter().map(|segment| segment.size_bytes()).sum()
+    }
+
+    /// Bytes of batches that lie below `to` in the segment that holds it: nothing where no segment does.
+    pub fn bytes_below(&self, to: Offset) -> Result<u64, LogError> {
+        let segments = self.segments.load();
+        let holds = segments.iter().find(|segment| segment.base <= to && to < segment.next_offset());
+        holds.map_or(Ok(0), |segment| Ok(segment.find(to)?.map_or(0, |(position, _)| position)))
     }
 
     /// What is in effect.
