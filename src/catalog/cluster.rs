@@ -52,7 +52,7 @@ impl Catalog {
     }
 
     /// The cluster, where the catalog has one.
-    pub(super) async fn known_cluster(&self) -> Result<Option<ClusterRow>, StorageError> {
+    pub async fn known_cluster(&self) -> Result<Option<ClusterRow>, StorageError> {
         self.read((), |session, ()| cluster_row(session).boxed()).await
     }
 

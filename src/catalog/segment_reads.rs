@@ -130,6 +130,18 @@ impl Catalog {
         .await
     }
 
+    /// Whether any object is part of any log.
+    pub async fn has_live_segments(&self) -> Result<bool, StorageError> {
+        self.read((), |session, ()| {
+            async move {
+                let sql = "SELECT 1 AS one FROM remote_segments WHERE state = 'LIVE' LIMIT 1";
+                Ok(session.row(sql, &[]).await?.is_some())
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// What of a partition is in the bucket.
     pub async fn segment_totals(&self, tp: TopicPartition) -> Result<SegmentTotals, StorageError> {
         self.read(tp, |session, tp| {
