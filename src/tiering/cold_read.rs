@@ -1,0 +1,265 @@
+//! Reading from the bucket at an offset: which object, which of its row groups, and on into the next where the offset lies
+//! in a gap at an object's end.
+//!
+//! One plan serves both ways of reading: at once, with what is cached, or waiting for what is not.
+//!
+//! # Consistency
+//! Each step looks at the newest view. An object that is missing makes the rows be loaded again, and is reported only when
+//! they still name it.
+//!
+//! # Retries
+//! One, after the rows were loaded again.
+//!
+//! # Cancellation
+//! Whoever stops waiting stops nothing: the fetches are tasks of their own.
+//!
+//! # Crash safety
+//! Nothing is written.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ulid::Ulid;
+
+use super::errors::{ChangeError, RemoteReadError};
+use super::group::{BatchForm, Group};
+use super::metrics;
+use super::parquet::Footer;
+use super::reader::GroupKey;
+use super::remote_segment::RemoteSegment;
+use super::router::{Place, locate};
+use super::tiered_log::TieredLog;
+use crate::model::Offset;
+use crate::model::limits::REBUILT_BATCH_BYTES_MAX;
+
+/// Row groups that one answer is made of at most; the first was asked for, the others were cached anyway.
+const GROUPS_MAX: usize = 8;
+/// Objects without rows that are stepped over before a reader is told of the gap.
+const EMPTY_SEGMENTS_MAX: usize = 16;
+
+/// Records of the bucket, from the offset that was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct RemoteRecords {
+    groups: Vec<Arc<Group>>,
+    /// Where there is nothing but a gap: a batch that leads over it, or over a part of it, and the offset behind.
+    gap: Option<(Bytes, Offset)>,
+}
+
+/// What is in hand for a plan, cached or not.
+#[derive(Debug, Default)]
+struct Held {
+    footer: Option<(Ulid, Arc<Footer>)>,
+    group: Option<(GroupKey, Arc<Group>)>,
+}
+
+/// What a read needs next.
+#[derive(Debug)]
+enum Plan {
+    /// Nothing more.
+    Done(RemoteRecords),
+    /// The rows from this offset on.
+    Rows(Offset),
+    /// The footer of this object.
+    Footer(Arc<RemoteSegment>),
+    /// A row group of it.
+    Group(Arc<RemoteSegment>, Arc<Footer>, GroupKey),
+}
+
+impl TieredLog {
+    /// The records from `from` on, where they are cached.
+    pub fn read_cached(&self, from: Offset) -> Option<RemoteRecords> {
+        match self.plan(from, &Held::default()) {
+            Plan::Done(records) => Some(records),
+            _ => None,
+        }
+    }
+
+    /// The records from `from` on. The fetch begins at once, and goes on when nobody waits for it any more.
+    pub fn read_remote(
+        self: &Arc<Self>,
+        from: Offset,
+    ) -> impl Future<Output = Result<RemoteRecords, RemoteReadError>> + Send + use<> {
+        metrics::fetch_began();
+        let log = Arc::clone(self);
+        self.reads.join(&self.tiers.threads, &from, || async move { log.fetch(from).await }).landed()
+    }
+
+    async fn fetch(&self, from: Offset) -> Result<RemoteRecords, RemoteReadError> {
+        let mut held = Held::default();
+        let mut reloaded = false;
+        let mut loads = 0;
+        loop {
+            let step = self.plan(from, &held);
+            let failed = match self.take_step(step, &mut held, &mut loads).await {
+                Ok(Some(records)) => return Ok(records),
+                Ok(None) => continue,
+                Err((segment, error)) => (segment, error),
+            };
+            match failed {
+                // The object may have been replaced, or have expired, since its row was loaded.
+                (Some(segment), error) if error.is_not_found() && !reloaded => {
+                    reloaded = true;
+                    held = Held::default();
+                    self.tiers.reader.forget(segment.id);
+                    self.forget(segment.base);
+                }
+                (segment, error) => {
+                    metrics::fetch_failed();
+                    return Err(match segment.filter(|_| error.is_not_found()) {
+                        Some(segment) => RemoteReadError::Missing { key: segment.key.to_string() },
+                        None => error,
+                    });
+                }
+            }
+        }
+    }
+
+    async fn take_step(
+        &self,
+        step: Plan,
+        held: &mut Held,
+        loads: &mut u32,
+    ) -> Result<Option<RemoteRecords>, (Option<Arc<RemoteSegment>>, RemoteReadError)> {
+        let (reader, threads) = (&self.tiers.reader, &self.tiers.threads);
+        match step {
+            Plan::Done(records) => return Ok(Some(records)),
+            Plan::Rows(offset) => {
+                *loads += 1;
+                if *loads > 3 {
+                    return Err((None, RemoteReadError::NoObject { tp: self.tp(), offset }));
+                }
+                self.load(offset).await.map_err(|error| (None, of_change(error)))?;
+            }
+            Plan::Footer(segment) => match reader.footer(threads, &segment).await {
+                Ok(footer) => held.footer = Some((segment.id, footer)),
+                Err(error) => return Err((Some(segment), error)),
+            },
+            Plan::Group(segment, footer, key) => match reader.group(threads, &segment, &footer, key).await {
+                Ok(group) => {
+                    held.group = Some((key, group));
+                    held.footer = Some((segment.id, footer));
+                }
+                Err(error) => return Err((Some(segment), error)),
+            },
+        }
+        Ok(None)
+    }
+
+    /// What a read at `from` needs next, with what is cached or in hand.
+    fn plan(&self, from: Offset, held: &Held) -> Plan {
+        let form = self.batch_form();
+        let view = self.view();
+        let log_end = self.log.log_end_offset();
+        let mut at = from;
+        let mut gap: Option<(Bytes, Offset)> = None;
+        for _ in 0..=EMPTY_SEGMENTS_MAX {
+            let segment = match locate(&view, log_end, at) {
+                Place::RemoteUnloaded => return Plan::Rows(at),
+                Place::Remote(segment) => segment,
+                // Behind the last object, or the log has moved on: what is local is read there.
+                Place::Local | Place::OutOfRange => break,
+            };
+            let footer = match held.footer.as_ref().filter(|(known, _)| *known == segment.id) {
+                Some((_, footer)) => Some(Arc::clone(footer)),
+                None => self.tiers.reader.cached_footer(segment.id),
+            };
+            let Some(footer) = footer else { return Plan::Footer(Arc::clone(segment)) };
+            let first = footer.row_group_at(at).unwrap_or(footer.row_groups().len());
+            for number in first..footer.row_groups().len() {
+                let key = GroupKey { segment: segment.id, number, base: segment.base, end: segment.end, form };
+                let group = match held.group.as_ref().filter(|(known, _)| *known == key) {
+                    Some((_, group)) => Some(Arc::clone(group)),
+                    None => self.tiers.reader.cached_group(key),
+                };
+                let Some(group) = group else { return Plan::Group(Arc::clone(segment), footer, key) };
+                if group.last_offset().is_some_and(|last| last >= at) {
+                    return Plan::Done(self.with_what_follows(group, &footer, key));
+                }
+            }
+            if gap.is_none() {
+                gap = footer.gap(from, segment.end).ok();
+            }
+            at = segment.end.next();
+        }
+        Plan::Done(RemoteRecords { groups: Vec::new(), gap })
+    }
+
+    /// Adds the row groups that follow, as far as they are cached.
+    fn with_what_follows(&self, first: Arc<Group>, footer: &Footer, key: GroupKey) -> RemoteRecords {
+        let mut groups = vec![first];
+        for number in (key.number + 1..footer.row_groups().len()).take(GROUPS_MAX - 1) {
+            let Some(group) = self.tiers.reader.cached_group(GroupKey { number, ..key }) else { break };
+            groups.push(group);
+        }
+        RemoteRecords { groups, gap: None }
+    }
+
+    /// Up to `max_bytes` of `records`, from the batch that holds `from` or the first behind it: whole batches, and one
+    /// with `at_least_one` even where it is larger. Nothing, too, where clients are so slow that too much is on its way to
+    /// them.
+    pub fn take(
+        self: &Arc<Self>,
+        records: &RemoteRecords,
+        from: Offset,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Vec<Bytes> {
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        let mut next = from;
+        let batches = records.groups.iter().flat_map(|group| group.batches_from(from));
+        let all = batches.map(|batch| (&batch.bytes, batch.last_offset.next()));
+        for (batch, behind) in all.chain(records.gap.iter().map(|(gap, behind)| (gap, *behind))) {
+            let fits = bytes + batch.len() <= max_bytes || (at_least_one && taken.is_empty());
+            let Some(charged) = fits.then(|| self.tiers.reader.charged(batch)).flatten() else { break };
+            bytes += charged.len();
+            next = behind;
+            taken.push(charged);
+        }
+        if !taken.is_empty() {
+            metrics::fetched(bytes as u64);
+            let groups = self.tiers.reader.ahead.note(self.tp(), from, next);
+            if groups > 0 {
+                self.read_ahead(next, groups);
+            }
+        }
+        taken
+    }
+
+    /// Fetches row groups from `next` on before anybody asks.
+    fn read_ahead(self: &Arc<Self>, next: Offset, groups: usize) {
+        let log = Arc::clone(self);
+        self.tiers.threads.spawn(async move {
+            let mut at = next;
+            for _ in 0..groups {
+                // A failure is told to whoever asks; here nobody does.
+                let read = match log.read_cached(at) {
+                    Some(records) => records,
+                    None => match log.read_remote(at).await {
+                        Ok(records) => records,
+                        Err(error) => return tracing::debug!(%error, "reading ahead failed"),
+                    },
+                };
+                match read.groups.first().and_then(|group| group.last_offset()) {
+                    Some(last) if last >= at => at = last.next(),
+                    _ => return,
+                }
+            }
+        });
+    }
+
+    fn batch_form(&self) -> BatchForm {
+        let config = self.config();
+        let bytes_max = usize::try_from(config.message.max_bytes).unwrap_or(usize::MAX);
+        BatchForm { codec: config.remote.fetch_compression, bytes_max: bytes_max.min(REBUILT_BATCH_BYTES_MAX) }
+    }
+}
+
+fn of_change(error: ChangeError) -> RemoteReadError {
+    match error {
+        ChangeError::Catalog(error) => RemoteReadError::Catalog(error),
+        ChangeError::BadRow(error) => RemoteReadError::BadRow(error),
+        ChangeError::Unfinished(error) => RemoteReadError::Unfinished(error),
+        ChangeError::Fenced { .. } | ChangeError::Log(_) => RemoteReadError::TimedOut,
+    }
+}

@@ -1,0 +1,174 @@
+//! `_tidelog/cluster.json`: whose bucket it is, and how often a broker has started on it.
+//!
+//! # Consistency
+//! The start number is raised in the catalog first, then here. A catalog whose number is lower than the bucket's is a
+//! copy that was put back: what it does not know of would be given out again.
+//!
+//! # Crash safety
+//! A crash between the two leaves the catalog ahead, which the next start may be.
+
+use futures::TryStreamExt as _;
+use serde::{Deserialize, Serialize};
+
+use super::{ControlFile, ControlFileError, FORMAT_VERSION, bring_forward, read};
+use crate::catalog::ClusterRow;
+use crate::object_storage::{Bucket, BucketError, key};
+
+/// What the file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterFile {
+    /// The version of everything in the bucket.
+    pub format_version: i64,
+    /// Whose bucket it is.
+    pub cluster_id: String,
+    /// Of the catalog.
+    pub incarnation: i64,
+    /// Of the broker's last start.
+    pub start_number: i64,
+    /// Made by chance at that start: two copies of a catalog may count the same number.
+    #[serde(default)]
+    pub start_id: String,
+}
+
+impl ControlFile for ClusterFile {
+    fn format_version(&self) -> i64 {
+        self.format_version
+    }
+}
+
+/// Catalog and bucket do not belong together. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BucketRefused {
+    /// The catalog knows nothing, and the bucket is full.
+    #[error(
+        "the catalog is empty, but the bucket {bucket} holds the history of {owner}: starting would write a second history beside it. Give back the catalog that belongs to it (--catalog), rebuild it from the bucket with `tidelog recover`, or give this broker a bucket or prefix of its own (--bucket)"
+    )]
+    EmptyCatalog {
+        /// Which bucket.
+        bucket: String,
+        /// Whose.
+        owner: String,
+    },
+    /// The bucket is another cluster's.
+    #[error(
+        "the bucket {bucket} belongs to cluster {theirs}, the catalog to cluster {ours}: give each cluster a bucket or prefix of its own (--bucket), or this broker the catalog that belongs to the bucket (--catalog)"
+    )]
+    ForeignCluster {
+        /// Which bucket.
+        bucket: String,
+        /// The bucket's.
+        theirs: String,
+        /// The catalog's.
+        ours: String,
+    },
+    /// The catalog is an older copy of itself.
+    #[error(
+        "the catalog is older than the bucket {bucket}: it has seen start {ours} (incarnation {our_incarnation}), the bucket start {theirs} (incarnation {their_incarnation}). It was put back from a copy, or another broker runs on a copy of it. Give back the newest catalog (--catalog), or rebuild it from the bucket with `tidelog recover`"
+    )]
+    OlderCatalog {
+        /// Which bucket.
+        bucket: String,
+        /// The catalog's start number.
+        ours: i64,
+        /// The bucket's.
+        theirs: i64,
+        /// The catalog's incarnation.
+        our_incarnation: i64,
+        /// The bucket's.
+        their_incarnation: i64,
+    },
+    /// The catalog names objects, and this bucket is nobody's.
+    #[error(
+        "the catalog names objects, but the bucket {bucket} is empty: is it the right one? Give the bucket that the history lies in (--bucket)"
+    )]
+    EmptyBucket {
+        /// Which bucket.
+        bucket: String,
+    },
+    /// A control file is a newer version's, or not one.
+    #[error(transparent)]
+    ControlFile(#[from] ControlFileError),
+}
+
+impl From<BucketError> for BucketRefused {
+    fn from(error: BucketError) -> Self {
+        Self::ControlFile(error.into())
+    }
+}
+
+/// Compares a catalog with the bucket before either is written: `known` is what the catalog says of its cluster, nothing
+/// for an empty one, and whether it names any object.
+pub async fn check(bucket: &Bucket, known: Option<&ClusterRow>, names_objects: bool) -> Result<(), BucketRefused> {
+    let file: Option<ClusterFile> = read(bucket, &key::cluster()).await?;
+    let shown = bucket.describe();
+    match (file, known) {
+        (Some(file), None) => {
+            Err(BucketRefused::EmptyCatalog { bucket: shown, owner: format!("cluster {}", file.cluster_id) })
+        }
+        (Some(file), Some(row)) => judge(&file, row, shown),
+        (None, Some(_)) if names_objects => Err(BucketRefused::EmptyBucket { bucket: shown }),
+        (None, Some(_)) => Ok(()),
+        (None, None) => {
+            // Without its file, topics and objects still show that somebody's history is here.
+            for prefix in [key::topic_files(), key::all_topics()] {
+                if let Some(found) = bucket.list(&prefix).try_next().await? {
+                    let owner = format!("a cluster that has lost its control file (there is '{}')", found.key);
+                    return Err(BucketRefused::EmptyCatalog { bucket: shown, owner });
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+fn judge(file: &ClusterFile, row: &ClusterRow, bucket: String) -> Result<(), BucketRefused> {
+    if file.cluster_id != row.cluster_id {
+        let (theirs, ours) = (file.cluster_id.clone(), row.cluster_id.clone());
+        return Err(BucketRefused::ForeignCluster { bucket, theirs, ours });
+    }
+    if (file.incarnation, file.start_number) > (row.incarnation, row.start_number) {
+        return Err(BucketRefused::OlderCatalog {
+            bucket,
+            ours: row.start_number,
+            theirs: file.start_number,
+            our_incarnation: row.incarnation,
+            their_incarnation: file.incarnation,
+        });
+    }
+    Ok(())
+}
+
+/// Notes a start in the bucket, after the catalog has counted it. Refused where somebody else has started meanwhile.
+/// `start_id` is made by chance.
+pub async fn note_start(bucket: &Bucket, row: &ClusterRow, start_id: &str) -> Result<(), BucketRefused> {
+    let wanted = ClusterFile {
+        format_version: FORMAT_VERSION,
+        cluster_id: row.cluster_id.clone(),
+        incarnation: row.incarnation,
+        start_number: row.start_number,
+        start_id: start_id.to_owned(),
+    };
+    let there = bring_forward(bucket, &key::cluster(), |known: Option<&ClusterFile>| match known {
+        Some(known) if judge_quietly(known, row) => None,
+        _ => Some(wanted.clone()),
+    })
+    .await?;
+    match there {
+        Some(there) if there != wanted => judge(&there, row, bucket.describe()).and_then(|()| {
+            // The same number, but not written by this start: a copy of the catalog has counted it too.
+            Err(BucketRefused::OlderCatalog {
+                bucket: bucket.describe(),
+                ours: row.start_number,
+                theirs: there.start_number,
+                our_incarnation: row.incarnation,
+                their_incarnation: there.incarnation,
+            })
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether what is there must not be replaced by this start.
+fn judge_quietly(known: &ClusterFile, row: &ClusterRow) -> bool {
+    known.cluster_id != row.cluster_id || (known.incarnation, known.start_number) >= (row.incarnation, row.start_number)
+}

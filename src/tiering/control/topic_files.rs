@@ -1,0 +1,104 @@
+//! `_tidelog/topics/<topic_id>.json`: what a topic is. There before the topic's first object, marked deleted before any
+//! object of a deleted topic goes.
+//!
+//! # Consistency
+//! The version is the catalog's and only rises; a deleted topic stays deleted.
+//!
+//! # Crash safety
+//! Nothing is uploaded for a topic before its file has been written in this run, or found.
+
+use std::collections::{BTreeMap, HashMap};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::{ControlFile, ControlFileError, FORMAT_VERSION, bring_forward};
+use crate::catalog::TopicRow;
+use crate::model::TopicId;
+use crate::object_storage::{Bucket, key};
+
+/// What the file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicFile {
+    /// The version of everything in the bucket.
+    pub format_version: i64,
+    /// The topic's id.
+    pub topic_id: String,
+    /// Its name.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: i32,
+    /// Its overrides.
+    pub configs: BTreeMap<String, String>,
+    /// Ids of typed columns, by name; ids are never used twice.
+    pub columns: BTreeMap<String, i32>,
+    /// Whether it was deleted: then nothing of it is live.
+    pub deleted: bool,
+    /// Rises with every change.
+    pub version: i64,
+}
+
+impl ControlFile for TopicFile {
+    fn format_version(&self) -> i64 {
+        self.format_version
+    }
+}
+
+/// The topics' files, and which versions of them are known to be there.
+#[derive(Debug, Default)]
+pub struct TopicFiles {
+    written: Mutex<HashMap<TopicId, i64>>,
+}
+
+impl TopicFiles {
+    /// Whether no file is known.
+    pub fn is_empty(&self) -> bool {
+        self.written.lock().is_empty()
+    }
+
+    /// The version that is known to be there.
+    pub fn known(&self, id: TopicId) -> Option<i64> {
+        self.written.lock().get(&id).copied()
+    }
+
+    /// Sees to it that the file is at least as new as `row`.
+    pub async fn write(&self, bucket: &Bucket, row: &TopicRow) -> Result<(), ControlFileError> {
+        if self.known(row.id).is_some_and(|known| known >= row.version) {
+            return Ok(());
+        }
+        let there = bring_forward(bucket, &key::topic(row.id), |known: Option<&TopicFile>| match known {
+            Some(known) if known.deleted || known.version >= row.version => None,
+            known => Some(file_of(row, known)),
+        })
+        .await?;
+        if let Some(there) = there {
+            self.written.lock().insert(row.id, there.version.max(row.version));
+        }
+        Ok(())
+    }
+
+    /// The same for a deleted topic, of which a file need not exist.
+    pub async fn mark_deleted(&self, bucket: &Bucket, row: &TopicRow) -> Result<(), ControlFileError> {
+        let _ = bring_forward(bucket, &key::topic(row.id), |known: Option<&TopicFile>| match known {
+            None => None,
+            Some(known) if known.deleted => None,
+            known => Some(TopicFile { deleted: true, ..file_of(row, known) }),
+        })
+        .await?;
+        self.written.lock().remove(&row.id);
+        Ok(())
+    }
+}
+
+fn file_of(row: &TopicRow, known: Option<&TopicFile>) -> TopicFile {
+    TopicFile {
+        format_version: FORMAT_VERSION,
+        topic_id: row.id.to_string(),
+        name: row.name.as_str().to_owned(),
+        partitions: row.partitions,
+        configs: row.configs.clone(),
+        columns: known.map(|known| known.columns.clone()).unwrap_or_default(),
+        deleted: row.deleted,
+        version: row.version,
+    }
+}

@@ -1,0 +1,169 @@
+//! Removing objects: those whose rows say DELETING, and nothing else. A listing is never a reason.
+//!
+//! ```text
+//! DELETING, long enough ago ─▶ floor or deleted topic noted in the bucket ─▶ upload ended, object removed
+//!                                                              ─▶ found absent ─▶ row gone
+//! ```
+//!
+//! # Consistency
+//! Every step can be repeated and does no harm when it is. An object that this process is still writing is left to who
+//! writes it.
+//!
+//! # Retries
+//! A row whose object cannot be removed stays, and comes again in the next round; one does not hold up the others.
+//!
+//! # Cancellation
+//! Between two steps.
+//!
+//! # Crash safety
+//! The row goes last, so whatever a crash leaves has a row that says DELETING.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+
+use crate::catalog::{SegmentRow, SegmentState, StorageError, TopicRow};
+use crate::model::TopicId;
+use crate::object_storage::{BucketError, ObjectKey};
+
+use super::control::ControlFileError;
+use super::metrics;
+use super::steps::Step;
+use super::tiers::Tiers;
+
+/// Rows of one round.
+const ROWS_MAX: i64 = 1_000;
+/// Objects that are removed side by side.
+const SIDE_BY_SIDE: usize = 8;
+/// How long the object of a topic that is gone stays for those who still read it.
+const GRACE_WITHOUT_TOPIC: Duration = Duration::from_secs(60);
+
+/// What a round did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Rows that are gone, their objects being absent.
+    pub rows: usize,
+    /// Rows that stay although their time has come.
+    pub failed: usize,
+    /// Rows whose time has not come.
+    pub waiting: usize,
+    /// The topics that they were of.
+    pub topics: BTreeSet<TopicId>,
+}
+
+/// An object was not removed.
+#[derive(Debug, thiserror::Error)]
+enum RemoveError {
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    #[error(transparent)]
+    Catalog(#[from] StorageError),
+    #[error(transparent)]
+    ControlFile(#[from] ControlFileError),
+    #[error("'{0}' is still there after it was removed")]
+    StillThere(ObjectKey),
+    #[error("the row's key is not one: {0}")]
+    BadKey(String),
+}
+
+impl Tiers {
+    /// One round over the rows that say DELETING.
+    pub async fn remove_deleted(self: &Arc<Self>) -> Result<Removed, StorageError> {
+        let now_ms = self.clock().now_ms();
+        let rows = self.catalog().segments_in_state(SegmentState::Deleting, now_ms, ROWS_MAX).await?;
+        let mut removed = Removed::default();
+        if rows.is_empty() {
+            metrics::deletions_waiting(0, 0);
+            return Ok(removed);
+        }
+        let topics: HashMap<TopicId, TopicRow> =
+            self.catalog().topics().await?.into_iter().map(|row| (row.id, row)).collect();
+        let (due, later): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| self.is_due(row, now_ms));
+        removed.waiting = later.len();
+        let removals = due.into_iter().map(|row| {
+            let topic = topics.get(&row.head.tp.topic_id);
+            async move {
+                let outcome = self.remove(&row, topic).await;
+                (row, outcome)
+            }
+        });
+        let mut outcomes = futures::stream::iter(removals).buffer_unordered(SIDE_BY_SIDE);
+        while let Some((row, outcome)) = outcomes.next().await {
+            match outcome {
+                Ok(()) => {
+                    removed.rows += 1;
+                    removed.topics.insert(row.head.tp.topic_id);
+                    metrics::object_deleted();
+                }
+                Err(error) => {
+                    removed.failed += 1;
+                    metrics::deletion_failed();
+                    tracing::warn!(%error, key = row.head.object_key, "an object cannot be removed yet");
+                }
+            }
+        }
+        metrics::deletions_waiting(removed.waiting + removed.failed, 0);
+        Ok(removed)
+    }
+
+    /// Whether a row's time has come: at once for what never was part of the log, else when nobody can read it any more.
+    fn is_due(&self, row: &SegmentRow, now_ms: i64) -> bool {
+        if self.is_writing(row.head.id) {
+            return false;
+        }
+        let was_live = !row.content.digest.is_empty();
+        if !was_live {
+            return true;
+        }
+        let grace_ms = match self.member(row.head.tp) {
+            Some(member) => {
+                let config = member.config();
+                config.retention.file_delete_delay_ms.min(config.remote.delete_max_delay_ms)
+            }
+            None => i64::try_from(GRACE_WITHOUT_TOPIC.min(self.options.orphan_grace).as_millis()).unwrap_or(i64::MAX),
+        };
+        now_ms.saturating_sub(row.changed_at_ms) >= grace_ms
+    }
+
+    async fn remove(&self, row: &SegmentRow, topic: Option<&TopicRow>) -> Result<(), RemoveError> {
+        self.note_end(row, topic).await?;
+        self.end_object(row).await
+    }
+
+    /// Notes in the bucket that the object is dead, before it goes.
+    async fn note_end(&self, row: &SegmentRow, topic: Option<&TopicRow>) -> Result<(), RemoveError> {
+        if let Some(deleted) = topic.filter(|topic| topic.deleted) {
+            self.topic_files.mark_deleted(&self.parts.bucket, deleted).await?;
+            return Ok(());
+        }
+        let Some(partition) = self.catalog().partition(row.head.tp).await? else { return Ok(()) };
+        if row.head.end < partition.log_start {
+            let (log_start, epoch) = (partition.log_start, partition.leader_epoch);
+            self.floor_files.raise(&self.parts.bucket, row.head.tp, log_start, epoch).await?;
+            self.options.steps.reached(Step::Floor).await;
+        }
+        Ok(())
+    }
+
+    async fn end_object(&self, row: &SegmentRow) -> Result<(), RemoveError> {
+        let key = ObjectKey::parse(&row.head.object_key).map_err(|error| RemoveError::BadKey(error.to_string()))?;
+        self.clear_away(&key, row.upload_id.as_deref()).await?;
+        self.options.steps.reached(Step::ObjectGone).await;
+        if self.parts.bucket.size(&key).await?.is_some() {
+            return Err(RemoveError::StillThere(key));
+        }
+        self.catalog().remove_segment_row(row.head.id).await?;
+        self.options.steps.reached(Step::RowGone).await;
+        Ok(())
+    }
+
+    /// Ends an upload and removes its object, whichever of the two there is.
+    pub(super) async fn clear_away(&self, key: &ObjectKey, upload_id: Option<&str>) -> Result<(), BucketError> {
+        if let Some(upload_id) = upload_id {
+            self.parts.bucket.abort_upload(key, upload_id).await?;
+        }
+        self.parts.bucket.delete(key).await
+    }
+}

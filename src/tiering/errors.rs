@@ -1,0 +1,117 @@
+//! What can go wrong between the tiers, one enum per operation.
+
+use crate::catalog::{FencedError, StorageError};
+use crate::log::LogError;
+use crate::model::{LeaderEpoch, Offset, TopicPartition};
+use crate::object_storage::{BucketError, ErrorKind};
+
+use super::remote_segment::BadRow;
+use super::threads::Unfinished;
+
+/// Log start, or what is tiered, did not change; or it did, and only the rest of the work is left to the next try.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// Another epoch leads.
+    #[error("leader epoch {epoch} of {tp} is fenced")]
+    Fenced {
+        /// Which partition.
+        tp: TopicPartition,
+        /// Who asked.
+        epoch: LeaderEpoch,
+    },
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] StorageError),
+    /// The local log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A thread did not end its work.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
+    /// A row of the catalog makes no sense.
+    #[error(transparent)]
+    BadRow(#[from] BadRow),
+}
+
+impl ChangeError {
+    /// A thread that did the work panicked.
+    pub fn panicked(error: tokio::task::JoinError) -> Self {
+        Self::Unfinished(Unfinished::from(error))
+    }
+
+    /// The local log's failure, where it is one.
+    pub fn log(&self) -> Option<&LogError> {
+        match self {
+            Self::Log(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<FencedError> for ChangeError {
+    fn from(error: FencedError) -> Self {
+        match error {
+            FencedError::Fenced { tp, epoch } => Self::Fenced { tp, epoch },
+            FencedError::Storage(error) => Self::Catalog(error),
+        }
+    }
+}
+
+/// Records could not be read from the bucket. None of these says that they are not there: whoever asks again later may
+/// get them.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RemoteReadError {
+    /// The bucket failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] StorageError),
+    /// The object is not what was uploaded.
+    #[error("object '{key}' is damaged: {reason}")]
+    Damaged {
+        /// Which.
+        key: String,
+        /// How it shows.
+        reason: String,
+    },
+    /// The catalog says that the object is live, and it is not in the bucket.
+    #[error("object '{key}' is missing from the bucket, though the catalog has it")]
+    Missing {
+        /// Which.
+        key: String,
+    },
+    /// No object stands for the offset, though it is in the log.
+    #[error("no object of {tp} stands for offset {offset}")]
+    NoObject {
+        /// Which partition.
+        tp: TopicPartition,
+        /// Which offset.
+        offset: Offset,
+    },
+    /// A row of the catalog makes no sense.
+    #[error(transparent)]
+    BadRow(#[from] BadRow),
+    /// A thread did not end its work, or the broker stops.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
+    /// It took too long.
+    #[error("the bucket did not answer in time")]
+    TimedOut,
+}
+
+impl RemoteReadError {
+    /// Whether it is likely to pass by itself.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Bucket(error) => error.kind().is_retriable(),
+            Self::Catalog(_) | Self::Unfinished(_) | Self::TimedOut => true,
+            Self::Damaged { .. } | Self::Missing { .. } | Self::NoObject { .. } | Self::BadRow(_) => false,
+        }
+    }
+
+    /// Whether the object is not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Bucket(error) if error.kind() == ErrorKind::NotFound)
+    }
+}

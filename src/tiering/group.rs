@@ -1,0 +1,80 @@
+//! A row group as it is served: its record batches, each by itself, so that an answer holds no more memory than it sends.
+//!
+//! Invariant: batches follow each other; each reaches to where the next begins, or to the end of what the row group stands
+//! for, unless the gap is longer than a batch can count.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::parquet::{RebuildError, RowGroup, Wanted};
+use crate::model::limits::REBUILT_BATCH_BYTES_MAX;
+use crate::model::{Codec, Offset};
+use crate::record::BatchView;
+
+/// Batches are made no larger than this where several records share one: a reader that asks for little gets little.
+const BATCH_BYTES: usize = 256 * 1024;
+
+const _: () = assert!(BATCH_BYTES <= REBUILT_BATCH_BYTES_MAX);
+
+/// How batches are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct BatchForm {
+    pub(super) codec: Codec,
+    /// `max.message.bytes`.
+    pub(super) bytes_max: usize,
+}
+
+/// One batch.
+#[derive(Clone, Debug)]
+pub(super) struct GroupBatch {
+    pub(super) last_offset: Offset,
+    pub(super) bytes: Bytes,
+}
+
+/// The batches of a row group.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    batches: Vec<GroupBatch>,
+    memory_bytes: usize,
+}
+
+impl Group {
+    /// From a decoded row group, as far as its offsets lie in `range`.
+    pub(super) fn rebuild(decoded: &RowGroup, range: &Range<Offset>, form: BatchForm) -> Result<Self, RebuildError> {
+        let wanted = Wanted {
+            from: range.start,
+            upper: range.end,
+            max_bytes: usize::MAX,
+            at_least_one: true,
+            batch_bytes_max: form.bytes_max.min(BATCH_BYTES),
+            codec: form.codec,
+            level: None,
+        };
+        let rebuilt = decoded.batches(&wanted)?;
+        let memory_bytes = rebuilt.size_bytes + rebuilt.batches.len() * size_of::<GroupBatch>();
+        let mut batches = Vec::with_capacity(rebuilt.batches.len());
+        for bytes in rebuilt.batches {
+            let parsed = BatchView::parse(&bytes)
+                .map_err(|error| RebuildError::Batch { base_offset: range.start, reason: error.to_string() })?;
+            let last_offset = parsed.header().last_offset();
+            batches.push(GroupBatch { last_offset, bytes });
+        }
+        Ok(Self { batches, memory_bytes })
+    }
+
+    /// The last offset that any of its batches reaches to.
+    pub(super) fn last_offset(&self) -> Option<Offset> {
+        self.batches.last().map(|batch| batch.last_offset)
+    }
+
+    /// The batches from the one that holds `from`, or the first behind it.
+    pub(super) fn batches_from(&self, from: Offset) -> impl Iterator<Item = &GroupBatch> {
+        let first = self.batches.partition_point(|batch| batch.last_offset < from);
+        self.batches.iter().skip(first)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+}

@@ -1,0 +1,93 @@
+//! Whether a local log goes on with the history that is in the bucket: asked at every start, before the first read, append
+//! or upload.
+//!
+//! # Consistency
+//! The newest object's last run of offsets names the epoch of the record before `tiered_to`. A log that ends before
+//! `tiered_to`, or that has that record from another epoch, is of another history: a wiped disk, a copy that was put back.
+//!
+//! # Retries
+//! The bucket's own.
+//!
+//! # Cancellation
+//! Nothing is written here.
+//!
+//! # Crash safety
+//! Can be asked again at any time.
+
+use std::sync::Arc;
+
+use super::errors::RemoteReadError;
+use super::metrics;
+use super::parquet::Footer;
+use super::remote_segment::RemoteSegment;
+use super::tiers::Tiers;
+use crate::catalog::PartitionRow;
+use crate::log::{Beginning, EpochEntry, PartitionLog};
+use crate::model::Offset;
+
+/// What a local log is to the bucket's history.
+#[derive(Debug)]
+pub enum Lineage {
+    /// It goes on where the bucket ends, or overlaps it.
+    Sound,
+    /// It does not: an empty one has to begin here.
+    Elsewhere {
+        /// Where, and with what.
+        beginning: Beginning,
+        /// How it shows.
+        why: String,
+    },
+}
+
+impl Tiers {
+    /// Compares a log with the newest object of its partition.
+    pub async fn lineage(&self, row: &PartitionRow, log: &PartitionLog) -> Result<Lineage, RemoteReadError> {
+        let Some(tiered_to) = row.tiered_to.filter(|tiered_to| *tiered_to > Offset::ZERO) else {
+            return Ok(Lineage::Sound);
+        };
+        let Some(newest) = self.catalog().last_segment(row.tp).await? else { return Ok(Lineage::Sound) };
+        if newest.head.end.next() != tiered_to {
+            // The log start was put there, and no object: the log's own opening sees to that.
+            return Ok(Lineage::Sound);
+        }
+        let newest = Arc::new(RemoteSegment::of_row(&newest)?);
+        let footer = self.reader.footer(&self.threads, &newest).await?;
+        let log_end = log.log_end_offset();
+        let last_epoch = footer.runs().last().map(|run| run.leader_epoch);
+        let local_epoch = log.epochs().epoch_at(tiered_to.prev());
+        let why = if log_end < tiered_to {
+            format!("it ends at {log_end}, the bucket at {tiered_to}")
+        } else if let (Some(local), Some(remote)) = (local_epoch, last_epoch)
+            && local != remote
+        {
+            format!("it has offset {} from epoch {local}, the bucket from epoch {remote}", tiered_to.prev())
+        } else {
+            return Ok(Lineage::Sound);
+        };
+        let beginning = self.beginning(row, tiered_to, &newest, &footer).await;
+        metrics::rebuilt_from_bucket(beginning.is_ok());
+        Ok(Lineage::Elsewhere { beginning: beginning?, why })
+    }
+
+    async fn beginning(
+        &self,
+        row: &PartitionRow,
+        tiered_to: Offset,
+        newest: &RemoteSegment,
+        footer: &Footer,
+    ) -> Result<Beginning, RemoteReadError> {
+        let producer_snapshot = match footer.producer_snapshot() {
+            None => None,
+            Some(range) => {
+                let bytes = self.parts.bucket.get_range(&newest.key, range).await?;
+                let snapshot = footer.unpack_producer_snapshot(&bytes);
+                Some(snapshot.map_err(|error| RemoteReadError::Damaged {
+                    key: newest.key.to_string(),
+                    reason: error.to_string(),
+                })?)
+            }
+        };
+        let epochs = footer.runs().iter().map(|run| EpochEntry { epoch: run.leader_epoch, start: run.start_offset });
+        Ok(Beginning { start: tiered_to, log_start: row.log_start, epochs: epochs.collect(), producer_snapshot })
+    }
+}

@@ -1,0 +1,326 @@
+//! Reading objects: footers and row groups from the bucket, once, into one cache that is bounded in bytes.
+//!
+//! # Consistency
+//! Objects never change, so what is cached is good for ever; whether it is still part of the log is the view's business.
+//!
+//! # Retries
+//! The bucket's own; and once more where what came does not decode, because a line can garble what a disk keeps.
+//!
+//! # Cancellation
+//! A fetch is a task of its own and outlives whoever asked for it. It ends, down to the connection, when the threads are
+//! closed.
+//!
+//! # Crash safety
+//! Nothing is written.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use tokio::sync::Semaphore;
+use ulid::Ulid;
+
+use super::errors::RemoteReadError;
+use super::flights::Flights;
+use super::group::{BatchForm, Group};
+use super::metrics;
+use super::options::TieringOptions;
+use super::parquet::{DecodeError, Footer, RebuildError, Times};
+use super::read_ahead::ReadAhead;
+use super::remote_segment::RemoteSegment;
+use super::threads::Threads;
+use crate::clock::Clock;
+use crate::model::Offset;
+use crate::model::limits::ROW_GROUP_DECODED_BYTES;
+use crate::object_storage::Bucket;
+
+/// Bytes on their way from the bucket into the cache, and from it to clients, never get more than this of it.
+const IN_FLIGHT_SHARE: u64 = 2;
+/// Even a small cache must let one row group through.
+const IN_FLIGHT_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// Permits count in these.
+const PERMIT_BYTES: u64 = 1024;
+/// What a footer or an index costs in memory beyond its bytes.
+const ENTRY_OVERHEAD_BYTES: usize = 256;
+
+/// A row group as it is served: of which object, which, and rebuilt how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct GroupKey {
+    pub(super) segment: Ulid,
+    pub(super) number: usize,
+    /// What the row stands for: more than it is never served.
+    pub(super) base: Offset,
+    pub(super) end: Offset,
+    pub(super) form: BatchForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Footer(Ulid),
+    Group(GroupKey),
+    Times(Ulid, usize),
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Footer(Arc<Footer>),
+    Group(Arc<Group>),
+    Times(Arc<Times>),
+}
+
+impl Value {
+    fn memory_bytes(&self) -> usize {
+        ENTRY_OVERHEAD_BYTES
+            + match self {
+                Self::Footer(footer) => footer.memory_bytes(),
+                Self::Group(group) => group.memory_bytes(),
+                Self::Times(times) => times.memory_bytes(),
+            }
+    }
+}
+
+/// Reads and caches.
+#[derive(Debug)]
+pub(super) struct RemoteReader {
+    bucket: Bucket,
+    clock: Arc<dyn Clock>,
+    cache: Cache<Key, Value>,
+    footers: Arc<Flights<Ulid, Arc<Footer>>>,
+    groups: Arc<Flights<GroupKey, Arc<Group>>>,
+    times: Arc<Flights<(Ulid, usize), Arc<Times>>>,
+    decoders: Arc<Semaphore>,
+    incoming: Arc<Semaphore>,
+    outgoing: Arc<Semaphore>,
+    pub(super) ahead: ReadAhead,
+}
+
+impl RemoteReader {
+    pub(super) fn new(bucket: Bucket, clock: Arc<dyn Clock>, options: &TieringOptions) -> Arc<Self> {
+        let cache = Cache::builder()
+            .max_capacity(options.cache_bytes)
+            .weigher(|_: &Key, value: &Value| u32::try_from(value.memory_bytes()).unwrap_or(u32::MAX))
+            .build();
+        let in_flight = (options.cache_bytes / IN_FLIGHT_SHARE).max(IN_FLIGHT_BYTES_MIN) / PERMIT_BYTES;
+        let in_flight = usize::try_from(in_flight).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+        Arc::new(Self {
+            bucket,
+            clock,
+            cache,
+            footers: Arc::default(),
+            groups: Arc::default(),
+            times: Arc::default(),
+            decoders: Arc::new(Semaphore::new(options.readers.max(1))),
+            incoming: Arc::new(Semaphore::new(in_flight)),
+            outgoing: Arc::new(Semaphore::new(in_flight)),
+            ahead: ReadAhead::new(options.cache_bytes),
+        })
+    }
+
+    /// An object's footer, where it is cached.
+    pub(super) fn cached_footer(&self, segment: Ulid) -> Option<Arc<Footer>> {
+        match self.cache.get(&Key::Footer(segment)) {
+            Some(Value::Footer(footer)) => Some(footer),
+            _ => None,
+        }
+    }
+
+    /// A row group, where it is cached.
+    pub(super) fn cached_group(&self, key: GroupKey) -> Option<Arc<Group>> {
+        match self.cache.get(&Key::Group(key)) {
+            Some(Value::Group(group)) => Some(group),
+            _ => None,
+        }
+    }
+
+    /// Forgets an object: it is not there any more, or was not what it should be.
+    pub(super) fn forget(&self, segment: Ulid) {
+        self.cache.invalidate(&Key::Footer(segment));
+    }
+
+    /// An object's footer: one small read where it is not cached.
+    pub(super) async fn footer(
+        self: &Arc<Self>,
+        threads: &Threads,
+        segment: &Arc<RemoteSegment>,
+    ) -> Result<Arc<Footer>, RemoteReadError> {
+        if let Some(footer) = self.cached_footer(segment.id) {
+            return Ok(footer);
+        }
+        let fetch = || {
+            let (reader, segment) = (Arc::clone(self), Arc::clone(segment));
+            async move { reader.fetch_footer(&segment).await }
+        };
+        self.footers.join(threads, &segment.id, fetch).landed().await
+    }
+
+    async fn fetch_footer(&self, segment: &RemoteSegment) -> Result<Arc<Footer>, RemoteReadError> {
+        let size = segment.object_size_bytes;
+        let from = size.saturating_sub(u64::from(segment.footer_bytes));
+        let mut tries = 0;
+        let footer = loop {
+            let tail = self.bucket.get_range(&segment.key, from..size).await?;
+            match Footer::parse(size, &tail) {
+                Ok(footer) => break Arc::new(footer),
+                Err(error) if tries > 0 => return Err(damaged(segment, error)),
+                Err(_) => tries += 1,
+            }
+        };
+        let known = footer.header();
+        let same = (known.topic_id, known.partition) == (segment.tp.topic_id, segment.tp.partition);
+        if !same || known.base_offset > segment.base || known.end_offset < segment.end {
+            return Err(damaged(segment, "its footer is another object's"));
+        }
+        self.cache.insert(Key::Footer(segment.id), Value::Footer(Arc::clone(&footer)));
+        metrics::cache_size(self.cache.weighted_size());
+        Ok(footer)
+    }
+
+    /// A row group as batches: one read where it is not cached.
+    pub(super) async fn group(
+        self: &Arc<Self>,
+        threads: &Arc<Threads>,
+        segment: &Arc<RemoteSegment>,
+        footer: &Arc<Footer>,
+        key: GroupKey,
+    ) -> Result<Arc<Group>, RemoteReadError> {
+        let cached = self.cached_group(key);
+        metrics::cache_asked(cached.is_some());
+        if let Some(group) = cached {
+            return Ok(group);
+        }
+        let fetch = || {
+            let (reader, threads) = (Arc::clone(self), Arc::clone(threads));
+            let (segment, footer) = (Arc::clone(segment), Arc::clone(footer));
+            async move { reader.fetch_group(&threads, &segment, &footer, key).await }
+        };
+        self.groups.join(threads, &key, fetch).landed().await
+    }
+
+    async fn fetch_group(
+        &self,
+        threads: &Threads,
+        segment: &RemoteSegment,
+        footer: &Arc<Footer>,
+        key: GroupKey,
+    ) -> Result<Arc<Group>, RemoteReadError> {
+        let range = footer.row_groups().get(key.number).map(|group| group.bytes.clone());
+        let range = range.ok_or_else(|| not_there(segment, key.number))?;
+        let bytes = range.end - range.start;
+        let _room = self.room(&self.incoming, bytes + ROW_GROUP_DECODED_BYTES as u64).await;
+        let mut tries = 0;
+        let group = loop {
+            let began = self.clock.monotonic();
+            let fetched = self.bucket.get_range(&segment.key, range.clone()).await?;
+            let arrived = self.clock.monotonic();
+            let decoded = {
+                let _turn = self.decoders.acquire().await;
+                let footer = Arc::clone(footer);
+                threads.blocking(move || decode(&footer, key, fetched)).await?
+            };
+            match decoded {
+                Ok(group) => {
+                    let decode = self.clock.monotonic().saturating_sub(arrived);
+                    let fetch = arrived.saturating_sub(began);
+                    metrics::row_group_read(bytes, group.memory_bytes() as u64, fetch, decode);
+                    break Arc::new(group);
+                }
+                Err(error) if tries > 0 => {
+                    self.forget(segment.id);
+                    return Err(damaged(segment, error));
+                }
+                Err(_) => tries += 1,
+            }
+        };
+        self.cache.insert(Key::Group(key), Value::Group(Arc::clone(&group)));
+        metrics::cache_size(self.cache.weighted_size());
+        Ok(group)
+    }
+
+    /// The timestamps of a row group's records: one small read where they are not cached.
+    pub(super) async fn record_times(
+        self: &Arc<Self>,
+        threads: &Arc<Threads>,
+        segment: &Arc<RemoteSegment>,
+        number: usize,
+    ) -> Result<Arc<Times>, RemoteReadError> {
+        if let Some(Value::Times(times)) = self.cache.get(&Key::Times(segment.id, number)) {
+            return Ok(times);
+        }
+        let footer = self.footer(threads, segment).await?;
+        let fetch = || {
+            let (reader, threads) = (Arc::clone(self), Arc::clone(threads));
+            let segment = Arc::clone(segment);
+            async move { reader.fetch_times(&threads, &segment, footer, number).await }
+        };
+        self.times.join(threads, &(segment.id, number), fetch).landed().await
+    }
+
+    async fn fetch_times(
+        &self,
+        threads: &Threads,
+        segment: &RemoteSegment,
+        footer: Arc<Footer>,
+        number: usize,
+    ) -> Result<Arc<Times>, RemoteReadError> {
+        let range = footer.row_groups().get(number).map(|group| group.times.clone());
+        let range = range.ok_or_else(|| not_there(segment, number))?;
+        let fetched = self.bucket.get_range(&segment.key, range).await?;
+        let _turn = self.decoders.acquire().await;
+        let decoded = threads.blocking(move || footer.decode_times(number, fetched)).await?;
+        let times = Arc::new(decoded.map_err(|error| damaged(segment, error))?);
+        self.cache.insert(Key::Times(segment.id, number), Value::Times(Arc::clone(&times)));
+        Ok(times)
+    }
+
+    async fn room<'s>(&self, semaphore: &'s Semaphore, bytes: u64) -> Option<tokio::sync::SemaphorePermit<'s>> {
+        let permits = permits(bytes);
+        semaphore.acquire_many(permits).await.ok()
+    }
+
+    /// The same bytes, counted against what may be on its way to clients until they have been sent; `None` where too much
+    /// is.
+    pub(super) fn charged(&self, bytes: &Bytes) -> Option<Bytes> {
+        let permit = Arc::clone(&self.outgoing).try_acquire_many_owned(permits(bytes.len() as u64)).ok()?;
+        Some(Bytes::from_owner(Charged { bytes: bytes.clone(), _permit: permit }))
+    }
+}
+
+/// Bytes that hold their share of a budget.
+struct Charged {
+    bytes: Bytes,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Never more than all: one thing that is larger than the budget goes alone.
+fn permits(bytes: u64) -> u32 {
+    let most = IN_FLIGHT_BYTES_MIN / PERMIT_BYTES;
+    u32::try_from(bytes.div_ceil(PERMIT_BYTES).clamp(1, most)).unwrap_or(1)
+}
+
+/// Bytes of a row group → batches. On a thread that may block.
+fn decode(footer: &Footer, key: GroupKey, bytes: Bytes) -> Result<Group, DecodeFailed> {
+    let decoded = footer.decode_row_group(key.number, bytes)?;
+    Ok(Group::rebuild(&decoded, &(key.base..key.end.next()), key.form)?)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum DecodeFailed {
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
+}
+
+fn damaged(segment: &RemoteSegment, reason: impl ToString) -> RemoteReadError {
+    RemoteReadError::Damaged { key: segment.key.to_string(), reason: reason.to_string() }
+}
+
+fn not_there(segment: &RemoteSegment, number: usize) -> RemoteReadError {
+    RemoteReadError::Damaged { key: segment.key.to_string(), reason: format!("it has no row group {number}") }
+}

@@ -1,0 +1,5 @@
+//! The tiers of one partition, over a bucket in memory, a catalog in a folder and a log on disk.
+
+mod stage;
+
+mod whole_path;

@@ -1,0 +1,216 @@
+//! What all partitions of a broker share of the tiers: bucket, catalog, threads, control files, the queue of uploads.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use ulid::Ulid;
+
+use crate::catalog::{Catalog, ClusterRow, StorageError};
+use crate::clock::Clock;
+use crate::model::{TopicId, TopicPartition};
+use crate::object_storage::Bucket;
+
+use super::control::ControlFileError;
+use super::control::floor_files::FloorFiles;
+use super::control::topic_files::TopicFiles;
+use super::options::TieringOptions;
+use super::reader::RemoteReader;
+use super::threads::Threads;
+use super::tiered_log::TieredLog;
+use super::upload_queue::UploadQueue;
+
+/// Threads that may block beside those that encode and decode: small files, folders of a `file://` bucket.
+const OTHER_BLOCKING: usize = 24;
+
+/// How long the deletion of a topic waits for the bucket.
+const NOTING_WAITS: Duration = Duration::from_secs(10);
+
+/// A topic's control file is not up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicFileError {
+    /// The bucket.
+    #[error(transparent)]
+    ControlFile(#[from] ControlFileError),
+    /// The catalog.
+    #[error(transparent)]
+    Catalog(#[from] StorageError),
+    /// The topic is gone.
+    #[error("topic {0} does not exist any more")]
+    NoTopic(TopicId),
+}
+
+/// What the tiers stand on.
+#[derive(Debug, Clone)]
+pub struct TiersParts {
+    /// The bucket, open.
+    pub bucket: Bucket,
+    /// The catalog, open.
+    pub catalog: Catalog,
+    /// The cluster, as this start has counted it.
+    pub cluster: ClusterRow,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The tiers of a broker.
+#[derive(Debug)]
+pub struct Tiers {
+    pub(super) parts: TiersParts,
+    pub(super) options: TieringOptions,
+    pub(super) threads: Arc<Threads>,
+    pub(super) topic_files: TopicFiles,
+    pub(super) floor_files: FloorFiles,
+    pub(super) reader: Arc<RemoteReader>,
+    pub(super) uploads: Arc<UploadQueue>,
+    /// Objects that this process is writing: whoever writes one ends it.
+    active: Mutex<HashSet<Ulid>>,
+    members: Mutex<HashMap<TopicPartition, Weak<TieredLog>>>,
+    random: Mutex<StdRng>,
+}
+
+impl Tiers {
+    /// Starts the threads.
+    pub fn start(parts: TiersParts, options: TieringOptions) -> io::Result<Arc<Self>> {
+        let threads = Arc::new(Threads::start(options.copiers + options.readers + OTHER_BLOCKING)?);
+        let reader = RemoteReader::new(parts.bucket.clone(), Arc::clone(&parts.clock), &options);
+        let tiers = Arc::new(Self {
+            uploads: Arc::new(UploadQueue::new(Arc::clone(&parts.clock), options.copy_bytes_per_second)),
+            active: Mutex::default(),
+            reader,
+            threads,
+            topic_files: TopicFiles::default(),
+            floor_files: FloorFiles::default(),
+            members: Mutex::default(),
+            random: Mutex::new(StdRng::seed_from_u64(options.seed)),
+            parts,
+            options,
+        });
+        for _ in 0..tiers.options.copiers.max(1) {
+            tiers.threads.spawn(super::upload_queue::copy(Arc::clone(&tiers.uploads)));
+        }
+        Ok(tiers)
+    }
+
+    /// Ends all work between two durable steps, and the threads.
+    pub async fn close(&self) {
+        self.threads.close().await;
+        self.uploads.clear();
+    }
+
+    /// The bucket.
+    pub fn bucket(&self) -> &Bucket {
+        &self.parts.bucket
+    }
+
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.parts.catalog
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        self.parts.clock.as_ref()
+    }
+
+    pub(super) fn admit(&self, log: &Arc<TieredLog>) {
+        self.members.lock().insert(log.tp(), Arc::downgrade(log));
+    }
+
+    pub(super) fn dismiss(&self, tp: TopicPartition) {
+        self.members.lock().remove(&tp);
+        self.floor_files.forget(tp);
+    }
+
+    /// The partition, while it is led here.
+    pub fn member(&self, tp: TopicPartition) -> Option<Arc<TieredLog>> {
+        self.members.lock().get(&tp)?.upgrade()
+    }
+
+    /// All partitions that are led here.
+    pub(super) fn all_members(&self) -> Vec<Arc<TieredLog>> {
+        self.members.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Brings the control files of topics forward that have changed since they were written.
+    pub async fn refresh_topic_files(&self) -> Result<(), TopicFileError> {
+        if self.topic_files.is_empty() {
+            return Ok(());
+        }
+        for row in self.catalog().topics().await? {
+            let behind = self.topic_files.known(row.id).is_some_and(|known| known < row.version);
+            if behind && !row.deleted {
+                self.topic_files.write(&self.parts.bucket, &row).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the topic's control file is there.
+    pub(super) async fn need_topic_file(&self, id: TopicId) -> Result<(), TopicFileError> {
+        if self.topic_files.known(id).is_some() {
+            return Ok(());
+        }
+        match self.catalog().topics().await?.into_iter().find(|row| row.id == id) {
+            Some(row) if !row.deleted => Ok(self.topic_files.write(&self.parts.bucket, &row).await?),
+            _ => Err(TopicFileError::NoTopic(id)),
+        }
+    }
+
+    /// Notes in the bucket that a topic was deleted, within the time that a client waits; what cannot be noted now is noted
+    /// before the first of its objects goes.
+    pub async fn note_deleted(&self, id: TopicId) {
+        let noting = async {
+            let row = self.catalog().topics().await?.into_iter().find(|row| row.id == id);
+            if let Some(row) = row {
+                self.topic_files.mark_deleted(&self.parts.bucket, &row).await?;
+            }
+            Ok::<(), TopicFileError>(())
+        };
+        let noted = tokio::select! {
+            biased;
+            noted = noting => noted.map_err(|error| error.to_string()),
+            () = self.clock().sleep(NOTING_WAITS) => Err("the bucket does not answer".to_owned()),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(%error, topic_id = %id, "the bucket does not say yet that a topic was deleted");
+        }
+    }
+
+    /// Notes that this process writes an object, until what is returned is dropped.
+    pub(super) fn writing(self: &Arc<Self>, id: Ulid) -> Writing {
+        self.active.lock().insert(id);
+        Writing { tiers: Arc::clone(self), id }
+    }
+
+    /// Whether this process is writing an object.
+    pub(super) fn is_writing(&self, id: Ulid) -> bool {
+        self.active.lock().contains(&id)
+    }
+
+    /// An id that nobody has, for an object.
+    pub(super) fn new_id(&self) -> Ulid {
+        let at_ms = u64::try_from(self.clock().now_ms()).unwrap_or(0);
+        Ulid::from_parts(at_ms, self.random.lock().random())
+    }
+
+    /// A number in `[0, 1)`.
+    pub(super) fn chance(&self) -> f64 {
+        self.random.lock().random()
+    }
+}
+
+/// This process writes an object.
+#[derive(Debug)]
+pub(super) struct Writing {
+    tiers: Arc<Tiers>,
+    id: Ulid,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.tiers.active.lock().remove(&self.id);
+    }
+}
