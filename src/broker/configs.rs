@@ -23,7 +23,9 @@ impl Broker {
         let topic = self.topics().by_name(name).cloned().ok_or(CreateTopicError::Unknown)?;
         let mut overrides = Overrides::clone(&topic.overrides);
         change(&topic, &mut overrides)?;
-        let before = Before { config: Some(&topic.config), has_remote_segments: false };
+        let has_remote_segments =
+            topic.partitions.iter().filter_map(|partition| partition.tier()).any(|tier| tier.has_remote_segments());
+        let before = Before { config: Some(&topic.config), has_remote_segments };
         let config = Arc::new(self.settings().topic_config(&overrides, before)?);
         if validate_only || overrides == *topic.overrides {
             return Ok(());
@@ -31,6 +33,12 @@ impl Broker {
         self.catalog.set_topic_configs(topic.id, overrides.clone()).await?;
         for partition in &topic.partitions {
             partition.set_config(Arc::clone(&config));
+            // What cannot be done now is done by the next round.
+            if let Some(tier) = partition.tier()
+                && let Err(error) = tier.reconcile().await
+            {
+                tracing::warn!(%error, topic = name, "what the settings mean for the bucket is left to the next round");
+            }
         }
         self.registry.publish([Arc::new(Topic { overrides: Arc::new(overrides), config, ..Topic::clone(&topic) })]);
         Ok(())

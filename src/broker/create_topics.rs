@@ -14,9 +14,10 @@ use crate::log::LogError;
 use crate::model::limits::PARTITIONS_PER_REQUEST_MAX;
 use crate::model::settings::{Before, InvalidSetting};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicName, TopicPartition};
+use crate::tiering::RemoteReadError;
 
 use super::ids::new_id;
-use super::open_topic::TopicParts;
+use super::open_topic::{OpenTopicError, TopicParts};
 use super::state::Broker;
 use super::topic::Topic;
 
@@ -82,6 +83,18 @@ pub enum CreateTopicError {
     /// The disk failed.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The bucket failed.
+    #[error(transparent)]
+    Bucket(RemoteReadError),
+}
+
+impl From<OpenTopicError> for CreateTopicError {
+    fn from(error: OpenTopicError) -> Self {
+        match error {
+            OpenTopicError::Log(error) => Self::Log(error),
+            OpenTopicError::Lineage(error) => Self::Bucket(error),
+        }
+    }
 }
 
 impl From<TopicError> for CreateTopicError {

@@ -1,8 +1,8 @@
 //! Deleting topics.
 //!
 //! # Consistency
-//! The catalog marks the topic and fences its leaders in one transaction; from then on nobody is served. Its folders, its
-//! objects and its row go afterwards.
+//! The catalog marks the topic and fences its leaders in one transaction; from then on nobody is served. Then its control
+//! file in the bucket says so, then the client is answered. Its folders, its objects and its row go afterwards.
 //!
 //! # Crash safety
 //! Whatever a crash leaves of a deleted topic is named by its row and removed at the next start.
@@ -30,6 +30,7 @@ impl Broker {
         for partition in &topic.partitions {
             partition.retire();
         }
+        self.tiers.note_deleted(id).await;
         tracing::info!(topic = topic.name.as_str(), id = %id, "topic deleted");
         let broker = Arc::clone(self);
         let name = topic.name.clone();

@@ -7,6 +7,7 @@
 //! Opening recovers each log; see `log::open`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -15,9 +16,21 @@ use crate::catalog::PartitionRow;
 use crate::log::{LogError, LogOptions, PartitionLog};
 use crate::model::{TopicConfig, TopicId, TopicName};
 use crate::replication::{Partition, PartitionParts};
+use crate::tiering::{Lineage, RemoteReadError, TieredLog, TieredParts};
 
 use super::state::Broker;
 use super::topic::{Overrides, Topic};
+
+/// A partition was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenTopicError {
+    /// The disk.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The bucket, with which the log has to be compared.
+    #[error(transparent)]
+    Lineage(#[from] RemoteReadError),
+}
 
 /// A topic that is to be opened.
 #[derive(Debug, Clone)]
@@ -34,7 +47,7 @@ impl Broker {
         &self,
         topic: &TopicParts,
         rows: &[PartitionRow],
-    ) -> Result<Vec<Arc<Partition>>, LogError> {
+    ) -> Result<Vec<Arc<Partition>>, OpenTopicError> {
         let threads = self.settings().count("num.recovery.threads.per.data.dir").max(1);
         futures::stream::iter(rows.iter().map(|row| self.open_partition(topic, *row)))
             .buffered(threads)
@@ -42,20 +55,36 @@ impl Broker {
             .await
     }
 
-    async fn open_partition(&self, topic: &TopicParts, row: PartitionRow) -> Result<Arc<Partition>, LogError> {
+    async fn open_partition(&self, topic: &TopicParts, row: PartitionRow) -> Result<Arc<Partition>, OpenTopicError> {
+        let log = Arc::new(self.open_log(topic, &row).await?);
+        log.begin_epoch(row.leader_epoch);
+        let tier = TieredLog::open(
+            &self.tiers,
+            TieredParts { topic: topic.name.clone(), row, config: Arc::clone(&topic.config), log: Arc::clone(&log) },
+        );
+        Ok(Arc::new(Partition::lead(PartitionParts {
+            topic: topic.name.clone(),
+            tp: row.tp,
+            leader_epoch: row.leader_epoch,
+            config: Arc::clone(&topic.config),
+            log,
+            tier: Some(tier),
+            health: Arc::clone(&self.health),
+            syncer: Arc::clone(&self.syncer),
+            clock: Arc::clone(&self.clock),
+        })))
+    }
+
+    /// Opens the local log, or begins another where it is not what the bucket's history goes on with.
+    async fn open_log(&self, topic: &TopicParts, row: &PartitionRow) -> Result<PartitionLog, OpenTopicError> {
         let dir = self.partition_dir(&topic.name, topic.id, row.tp.partition);
-        let files = Arc::clone(&self.files);
-        let options = LogOptions::from(topic.config.as_ref());
         let now_ms = self.clock.now_ms();
-        let log_start = topic.config.remote.enabled.then_some(row.log_start);
-        let opening = tokio::task::spawn_blocking({
-            let dir = dir.clone();
-            move || PartitionLog::open(&files, &dir, options, log_start, now_ms)
-        });
-        let (log, report) = opening.await.unwrap_or_else(|panic| {
-            let source = std::io::Error::other(format!("opening the log panicked: {panic}"));
-            Err(LogError::Io { path: dir.clone(), source })
-        })?;
+        let tiered = topic.config.remote.enabled || row.tiered_to.is_some();
+        let log_start = tiered.then_some(row.log_start);
+        let options = LogOptions::from(topic.config.as_ref());
+        let (files, place) = (Arc::clone(&self.files), dir.clone());
+        let (log, report) =
+            blocking(&dir, move || PartitionLog::open(&files, &place, options, log_start, now_ms)).await?;
         if report.torn_bytes > 0 || report.segments_aside > 0 || report.rebuilt_indexes > 0 {
             tracing::warn!(
                 topic = topic.name.as_str(),
@@ -66,18 +95,30 @@ impl Broker {
                 "recovered a log that was not closed"
             );
         }
-        log.begin_epoch(row.leader_epoch);
-        Ok(Arc::new(Partition::lead(PartitionParts {
-            topic: topic.name.clone(),
-            tp: row.tp,
-            leader_epoch: row.leader_epoch,
-            config: Arc::clone(&topic.config),
-            log: Arc::new(log),
-            health: Arc::clone(&self.health),
-            syncer: Arc::clone(&self.syncer),
-            clock: Arc::clone(&self.clock),
-        })))
+        let Lineage::Elsewhere { beginning, why } = self.tiers.lineage(row, &log).await? else { return Ok(log) };
+        tracing::warn!(
+            topic = topic.name.as_str(),
+            partition = row.tp.partition,
+            begins_at = beginning.start.get(),
+            why,
+            "the local log is not what the bucket's history goes on with: it is set aside, and an empty one begins"
+        );
+        drop(log);
+        let options = LogOptions::from(topic.config.as_ref());
+        let (files, place) = (Arc::clone(&self.files), dir.clone());
+        Ok(blocking(&dir, move || PartitionLog::begin_at(&files, &place, options, &beginning, now_ms)).await?)
     }
+}
+
+/// Runs what opens a log on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    dir: &Path,
+    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
+        let source = std::io::Error::other(format!("opening the log panicked: {panic}"));
+        Err(LogError::Io { path: dir.to_owned(), source })
+    })
 }
 
 impl TopicParts {

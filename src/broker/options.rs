@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::model::BrokerId;
 use crate::model::settings::BrokerSettings;
+use crate::object_storage::BucketOptions;
 
 /// Where clients reach this broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct BrokerOptions {
     pub advertised: Endpoint,
     /// `--catalog`.
     pub catalog_url: String,
+    /// `--bucket`.
+    pub bucket_url: String,
+    /// How the bucket is used.
+    pub bucket: BucketOptions,
     /// Everything else, by Kafka's names.
     pub settings: BrokerSettings,
 }

@@ -1,8 +1,9 @@
 //! Starting, in named steps; each says what it needs, and a failure what helps.
 //!
-//! First the data directory is locked, then the catalog is opened, which locks it. Both must know each other. Then the
-//! start number and the epochs rise, folders that the catalog does not know are set aside, logs are opened and
-//! recovered, groups that have members are loaded, and last the background tasks begin.
+//! First the data directory is locked, then the catalog is opened, which locks it, then the bucket. All must know each
+//! other. Then the start number rises, in the catalog and in the bucket, and the epochs; folders that the catalog does not
+//! know are set aside, logs are opened, recovered and compared with the bucket, groups that have members are loaded, and
+//! last the background tasks begin.
 //!
 //! # Crash safety
 //! A start that is cut off at any step can be repeated.
@@ -17,19 +18,23 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-use crate::catalog::{self, Catalog, CatalogOptions, ClusterRow, FORMAT_VERSION, StorageError};
+use crate::catalog::{self, Catalog, CatalogOptions, ClusterRow, FORMAT_VERSION, PartitionRow, StorageError};
 use crate::clock::Clock;
 use crate::coordinator::group::GroupSettings;
 use crate::coordinator::{Coordinator, CoordinatorParts};
 use crate::disk::Disk;
 use crate::log::{LogError, OpenFiles};
-use crate::model::settings::{Before, InvalidSetting};
+use crate::model::settings::{Before, BrokerSettings, InvalidSetting};
+use crate::object_storage::{self, Bucket, SelfTestError, Store};
 use crate::replication::{LogDirHealth, Syncer};
+use crate::tiering::cluster_file::{self, BucketRefused};
+use crate::tiering::{RemoteReadError, StepHook, TieringOptions, Tiers, TiersParts};
 
 use super::data_dir::{DataDir, DataDirError, Identity};
 use super::ids::{RandomBytes, new_id};
-use super::open_topic::{TopicParts, by_topic};
+use super::open_topic::{OpenTopicError, TopicParts, by_topic};
 use super::options::BrokerOptions;
 use super::registry::Registry;
 use super::state::Broker;
@@ -43,6 +48,17 @@ pub struct BrokerParts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: RandomBytes,
+    /// The bucket itself, instead of the one that the options name.
+    pub store: Option<Arc<dyn Store>>,
+    /// Told of every step of tiering, in tests.
+    pub steps: StepHook,
+}
+
+impl BrokerParts {
+    /// Those, and the bucket that the options name.
+    pub fn new(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, random: RandomBytes) -> Self {
+        Self { disk, clock, random, store: None, steps: StepHook::default() }
+    }
 }
 
 /// The broker was not started.
@@ -94,12 +110,33 @@ pub enum StartError {
     /// A log cannot be opened.
     #[error("a log cannot be opened: {0}")]
     Log(#[from] LogError),
+    /// The bucket was not opened.
+    #[error(transparent)]
+    OpenBucket(#[from] object_storage::OpenError),
+    /// The bucket cannot do what is needed.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestError),
+    /// Catalog and bucket do not belong together.
+    #[error(transparent)]
+    Bucket(#[from] BucketRefused),
+    /// A log has to be compared with the bucket, and that does not answer.
+    #[error("a log cannot be compared with what is in the bucket: {0}")]
+    Lineage(#[from] RemoteReadError),
     /// Threads cannot be started.
     #[error("threads cannot be started: {0}")]
     Threads(#[source] io::Error),
     /// Folders cannot be set aside.
     #[error("folders of unknown topics cannot be set aside: {0}")]
     Aside(#[source] io::Error),
+}
+
+impl From<OpenTopicError> for StartError {
+    fn from(error: OpenTopicError) -> Self {
+        match error {
+            OpenTopicError::Log(error) => Self::Log(error),
+            OpenTopicError::Lineage(error) => Self::Lineage(error),
+        }
+    }
 }
 
 impl Broker {
@@ -122,8 +159,12 @@ impl Broker {
         data_dir: DataDir,
         catalog: Catalog,
     ) -> Result<Arc<Self>, StartError> {
-        let BrokerParts { disk, clock, random } = parts;
+        let bucket = open_bucket(&options, &parts).await?;
+        let BrokerParts { disk, clock, random, steps, .. } = parts;
+        let known = catalog.known_cluster().await?;
+        cluster_file::check(&bucket, known.as_ref(), catalog.has_live_segments().await?).await?;
         let (cluster, identity) = identify(&options, &catalog, &data_dir, disk.as_ref(), random).await?;
+        cluster_file::note_start(&bucket, &cluster, &new_id(random).to_string()).await?;
         let settings = &options.settings;
         let coordinator = Coordinator::new(CoordinatorParts {
             catalog: catalog.clone(),
@@ -133,6 +174,9 @@ impl Broker {
             settings: GroupSettings::of(settings),
             commit_timeout: Duration::from_millis(settings.number("offsets.commit.timeout.ms").unsigned_abs()),
         });
+        let tiers =
+            TiersParts { bucket, catalog: catalog.clone(), cluster: cluster.clone(), clock: Arc::clone(&clock) };
+        let tiers = Tiers::start(tiers, tiering_options(settings, random, steps)).map_err(StartError::Threads)?;
         let broker = Self {
             advertised: ArcSwap::from_pointee(options.advertised.clone()),
             settings: ArcSwap::from_pointee(settings.clone()),
@@ -140,6 +184,7 @@ impl Broker {
             syncer: Syncer::start(settings.count("tidelog.sync.threads")).map_err(StartError::Threads)?,
             health: LogDirHealth::new(),
             registry: Registry::default(),
+            tiers,
             changing: Mutex::new(()),
             producer_ids: Default::default(),
             coordinator,
@@ -155,10 +200,18 @@ impl Broker {
             random,
         };
         let broker = Arc::new(broker);
-        broker.open_topics().await?;
-        broker.coordinator.load_peopled().await?;
+        if let Err(error) = broker.begin().await {
+            broker.tiers.close().await;
+            return Err(error);
+        }
         broker.start_tasks();
         Ok(broker)
+    }
+
+    async fn begin(self: &Arc<Self>) -> Result<(), StartError> {
+        self.open_topics().await?;
+        self.coordinator.load_peopled().await?;
+        Ok(())
     }
 
     async fn open_topics(self: &Arc<Self>) -> Result<(), StartError> {
@@ -173,8 +226,8 @@ impl Broker {
                 continue;
             }
             let rows = partitions.remove(&row.id).unwrap_or_default();
-            let tiered = rows.iter().any(|row| row.tiered_to.is_some());
-            let before = Before { config: None, has_remote_segments: tiered };
+            let has_remote = |row: &PartitionRow| row.tiered_to.is_some_and(|tiered_to| tiered_to > row.log_start);
+            let before = Before { config: None, has_remote_segments: rows.iter().any(has_remote) };
             let config = self
                 .settings()
                 .topic_config(&row.configs, before)
@@ -211,6 +264,34 @@ impl Broker {
             }
         }
         Ok(())
+    }
+}
+
+/// Opens the bucket and asks it whether it can do what is needed.
+async fn open_bucket(options: &BrokerOptions, parts: &BrokerParts) -> Result<Bucket, StartError> {
+    let (disk, clock) = (Arc::clone(&parts.disk), Arc::clone(&parts.clock));
+    let bucket = match &parts.store {
+        Some(store) => Bucket::from_store(Arc::clone(store), options.bucket.clone(), clock),
+        None => Bucket::open(&options.bucket_url, options.bucket.clone(), disk, clock).await?,
+    };
+    for warning in bucket.self_test().await?.warnings {
+        tracing::warn!(bucket = bucket.describe(), "{warning}");
+    }
+    Ok(bucket)
+}
+
+fn tiering_options(settings: &BrokerSettings, random: RandomBytes, steps: StepHook) -> TieringOptions {
+    let millis = |name| Duration::from_millis(settings.number(name).unsigned_abs());
+    let seed = Uuid::from_bytes(random()).as_u64_pair();
+    TieringOptions {
+        copiers: settings.count("remote.log.manager.copier.thread.pool.size"),
+        copy_bytes_per_second: settings.number("remote.log.manager.copy.max.bytes.per.second").unsigned_abs(),
+        readers: settings.count("remote.log.reader.threads"),
+        cache_bytes: settings.number("tidelog.remote.cache.bytes").unsigned_abs(),
+        orphan_grace: millis("tidelog.orphan.grace.ms"),
+        lookup_deadline: millis("remote.list.offsets.request.timeout.ms"),
+        seed: seed.0 ^ seed.1,
+        steps,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::log::OpenFiles;
 use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, TopicId, TopicName};
 use crate::replication::{LogDirHealth, Partition, Syncer};
+use crate::tiering::Tiers;
 
 use super::data_dir::{DataDir, Identity};
 use super::ids::RandomBytes;
@@ -42,6 +43,7 @@ pub struct Broker {
     pub(super) syncer: Arc<Syncer>,
     pub(super) health: Arc<LogDirHealth>,
     pub(super) registry: Registry,
+    pub(super) tiers: Arc<Tiers>,
     pub(super) changing: Mutex<()>,
     pub(super) producer_ids: ProducerIds,
     pub(super) coordinator: Arc<Coordinator>,
@@ -88,6 +90,11 @@ impl Broker {
     /// All topics now.
     pub fn topics(&self) -> Arc<Topics> {
         self.registry.topics()
+    }
+
+    /// What is in the bucket.
+    pub fn tiers(&self) -> &Arc<Tiers> {
+        &self.tiers
     }
 
     /// The partition, by name.

@@ -1,4 +1,5 @@
-//! Stopping, in the reverse order of the start: groups are closed, tasks end, logs are synced and checkpointed, the catalog is closed.
+//! Stopping, in the reverse order of the start: groups are closed, tasks end, uploads stop between two steps, logs are
+//! synced and checkpointed, the catalog is closed.
 //!
 //! # Crash safety
 //! A stop that is cut off is a crash, and costs a longer recovery.
@@ -14,6 +15,7 @@ impl Broker {
         self.coordinator.close();
         self.tasks.close();
         self.tasks.wait().await;
+        self.tiers.close().await;
         let broker = Arc::clone(self);
         let closed = tokio::task::spawn_blocking(move || {
             broker.syncer.close();

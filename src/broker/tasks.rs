@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use crate::log::LogError;
 use crate::replication::Partition;
 use crate::telemetry;
+use crate::tiering::ChangeError;
 
 use super::state::Broker;
 
@@ -41,6 +42,8 @@ const TASKS: &[Task] = &[
         every: |broker| millis(broker.settings().number("log.retention.check.interval.ms")),
         run: |broker| broker.retain().boxed(),
     },
+    Task { name: "tiering", every: tiering_interval, run: |broker| broker.tier().boxed() },
+    Task { name: "tiering-sweep", every: tiering_interval, run: |broker| broker.sweep().boxed() },
     Task {
         name: "producer-expiry",
         every: |_| Duration::from_secs(600),
@@ -69,6 +72,10 @@ const LOOPS: &[Loop] = &[
     Loop { name: "group-store", run: |broker| async move { broker.coordinator.keep_stored().await }.boxed() },
     Loop { name: "group-time", run: |broker| async move { broker.coordinator.keep_time().await }.boxed() },
 ];
+
+fn tiering_interval(broker: &Broker) -> Duration {
+    millis(broker.settings().number("remote.log.manager.task.interval.ms"))
+}
 
 fn millis(number: i64) -> Duration {
     Duration::from_millis(number.unsigned_abs())
@@ -143,8 +150,11 @@ impl Broker {
         let now_ms = self.clock.now_ms();
         self.on_every_partition(move |partition| {
             let config = partition.config();
-            let tiered = config.remote.enabled && !config.remote.copy_disabled;
-            partition.log().roll_if_due(now_ms, tiered.then_some(config.remote.max_lag_ms)).map(|_| ())
+            // A bucket that lags behind anyway is not helped by more segments.
+            let wants = config.remote.enabled
+                && !config.remote.copy_disabled
+                && partition.tier().is_some_and(|tier| !tier.has_waiting());
+            partition.log().roll_if_due(now_ms, wants.then_some(config.remote.max_lag_ms)).map(|_| ())
         })
         .await;
     }
@@ -158,19 +168,52 @@ impl Broker {
 
     async fn retain(self: Arc<Self>) {
         let now_ms = self.clock.now_ms();
-        self.on_every_partition(move |partition| {
-            let removed = partition.retain_local(now_ms)?;
-            if removed > 0 {
-                tracing::info!(
+        for partition in self.partitions() {
+            match partition.retain(now_ms).await {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(
                     topic = partition.topic().as_str(),
                     partition = partition.tp().partition,
                     segments = removed,
-                    "retention removed segments"
-                );
+                    "retention removed local segments"
+                ),
+                Err(ChangeError::Log(error)) => report(&partition, &error),
+                Err(error) => report_change(&partition, &error),
             }
-            Ok(())
-        })
-        .await;
+        }
+    }
+
+    /// What of the log goes into the bucket: who may upload is put in the queue, and what settings have changed is done.
+    async fn tier(self: Arc<Self>) {
+        for partition in self.partitions() {
+            let Some(tier) = partition.tier() else { continue };
+            if let Err(error) = tier.reconcile().await {
+                report_change(&partition, &error);
+            }
+            tier.offer_upload();
+            tier.rest();
+        }
+        if let Err(error) = self.tiers.refresh_topic_files().await {
+            tracing::warn!(%error, "a topic's control file in the bucket is not up to date yet");
+        }
+        self.tiers.report_lag();
+    }
+
+    /// What of the bucket goes out: unfinished uploads, expired objects, deleted topics.
+    async fn sweep(self: Arc<Self>) {
+        if let Err(error) = self.tiers.sweep().await {
+            tracing::warn!(%error, "unfinished uploads cannot be looked for now");
+        }
+        match self.tiers.remove_deleted().await {
+            Ok(removed) => {
+                for topic in removed.topics {
+                    if let Err(error) = self.catalog.purge_topic(topic).await {
+                        tracing::warn!(%error, "a deleted topic's row cannot be removed yet");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "objects that may go cannot be looked for now"),
+        }
     }
 
     async fn expire_producers(self: Arc<Self>) {
@@ -179,6 +222,15 @@ impl Broker {
             partition.log().expire_producers(now_ms);
         }
     }
+}
+
+fn report_change(partition: &Partition, error: &ChangeError) {
+    tracing::warn!(
+        %error,
+        topic = partition.topic().as_str(),
+        partition = partition.tp().partition,
+        "work on a partition's tiers is left to the next round"
+    );
 }
 
 /// Logs a failure; one of the disk takes the log directory offline, unless the disk is only full.

@@ -9,6 +9,7 @@ use crate::clock::SystemClock;
 use crate::disk::RealDisk;
 use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, Codec, LeaderEpoch, Offset};
+use crate::object_storage::BucketOptions;
 use crate::record::{BatchBuilder, BatchSpec};
 use crate::replication::{Acks, Isolation, ReadBounds};
 
@@ -18,12 +19,14 @@ fn options(data_dir: &Path, catalog: &Path) -> BrokerOptions {
         data_dir: data_dir.to_owned(),
         advertised: Endpoint { host: "localhost".to_owned(), port: 9092 },
         catalog_url: format!("sqlite://{}", catalog.display()),
+        bucket_url: "memory://".to_owned(),
+        bucket: BucketOptions::default(),
         settings: BrokerSettings::default(),
     }
 }
 
 fn parts() -> BrokerParts {
-    BrokerParts { disk: Arc::new(RealDisk), clock: SystemClock::shared(), random: rand::random }
+    BrokerParts::new(Arc::new(RealDisk), SystemClock::shared(), rand::random)
 }
 
 async fn start(data_dir: &Path, catalog: &Path) -> Result<Arc<Broker>, StartError> {

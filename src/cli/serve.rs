@@ -94,7 +94,7 @@ async fn run_broker(
     http: SocketAddr,
     asked: &CancellationToken,
 ) -> Result<(), Failure> {
-    let parts = BrokerParts { disk: Arc::new(RealDisk), clock: SystemClock::shared(), random: rand::random };
+    let parts = BrokerParts::new(Arc::new(RealDisk), SystemClock::shared(), rand::random);
     let broker = tokio::select! {
         started = Broker::start(options.broker.clone(), parts) => started.map_err(|error| start_failure(&error))?,
         () = asked.cancelled() => return Ok(()),
@@ -148,7 +148,8 @@ async fn stop_broker(broker: &Arc<Broker>) -> Result<(), Failure> {
 fn announce(options: &ServeOptions, format: LogFormat, broker: &Broker, http: SocketAddr) -> Result<(), Failure> {
     let address = shown(&broker.advertised());
     let data = options.broker.data_dir.display();
-    let (bucket, catalog) = (without_password(&options.bucket_url), without_password(&options.broker.catalog_url));
+    let (bucket, catalog) =
+        (without_password(&options.broker.bucket_url), without_password(&options.broker.catalog_url));
     if format == LogFormat::Json {
         tracing::info!(%address, %data, bucket, catalog, %http, "ready");
         return Ok(());

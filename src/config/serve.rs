@@ -7,6 +7,7 @@ use url::Url;
 use crate::broker::{BrokerOptions, Endpoint};
 use crate::model::BrokerId;
 use crate::model::settings::BrokerSettings;
+use crate::object_storage::BucketOptions;
 use crate::server::ServerOptions;
 
 use super::error::ConfigError;
@@ -27,8 +28,6 @@ pub struct ServeOptions {
     pub server: ServerOptions,
     /// Where health, metrics and admin are served.
     pub http: String,
-    /// Where the bucket is.
-    pub bucket_url: String,
     /// What a user should know about what was given: once, at start.
     pub warnings: Vec<String>,
 }
@@ -57,8 +56,9 @@ impl ServeOptions {
             None => file_url(&data_dir.join("bucket")).map_err(|reason| unfit(merged, "log.dirs", reason))?,
         };
         let broker_id = BrokerId(i32::try_from(settings.number("node.id")).unwrap_or(i32::MAX));
-        let broker = BrokerOptions { broker_id, data_dir, advertised, catalog_url, settings };
-        Ok(Self { broker, server, http, bucket_url, warnings })
+        let bucket = BucketOptions::default();
+        let broker = BrokerOptions { broker_id, data_dir, advertised, catalog_url, bucket_url, bucket, settings };
+        Ok(Self { broker, server, http, warnings })
     }
 
     /// The settings in effect.

@@ -41,7 +41,7 @@ fn nothing_given_is_enough() {
     assert_eq!(options.broker.catalog_url, format!("sqlite://{}/catalog.db", data.display()));
     assert_eq!(options.server.listen, "127.0.0.1:9092");
     assert_eq!(options.http, "127.0.0.1:9600");
-    assert_eq!(options.bucket_url, format!("file://{}/bucket", data.display()));
+    assert_eq!(options.broker.bucket_url, format!("file://{}/bucket", data.display()));
     assert!(options.warnings.is_empty(), "{:?}", options.warnings);
 }
 

@@ -1,37 +1,68 @@
-//! Moving the log start: DeleteRecords, and retention of a topic that has nothing in the bucket.
+//! Moving the log start, by DeleteRecords, and retention.
 //!
 //! # Consistency
 //! The log start never passes the high watermark, so that no consumer loses what it could not have seen yet.
 //!
 //! # Crash safety
-//! It is on stable storage before anything below it is removed and before anyone is told.
+//! It is on stable storage, for a tiered topic in the catalog too, before anything below it is removed and before anyone
+//! is told.
+//!
+//! # Cancellation
+//! A caller that goes away may leave the log start moved.
 
-use crate::log::{self, retention};
+use std::sync::Arc;
+
+use crate::log::{self, TieredTo, retention};
 use crate::model::Offset;
+use crate::tiering::ChangeError;
 
 use super::errors::DeleteRecordsError;
 use super::partition::Partition;
 
 impl Partition {
-    /// Moves the log start to `to`, or to the high watermark; returns where it is then. Blocks.
-    pub fn delete_records(&self, to: Option<Offset>) -> Result<Offset, DeleteRecordsError> {
+    /// Moves the log start to `to`, or to the high watermark; returns where it is then.
+    pub async fn delete_records(&self, to: Option<Offset>) -> Result<Offset, DeleteRecordsError> {
         self.check_serving()?;
         let high_watermark = self.watermarks().high_watermark;
         let to = to.unwrap_or(high_watermark);
         if to > high_watermark {
             return Err(DeleteRecordsError::OutOfRange { asked: to, high_watermark });
         }
-        if self.log().advance_log_start(to)? {
-            self.wake_watchers();
+        match self.tier().filter(|tier| tier.view().tiered != TieredTo::NotTiered) {
+            Some(tier) => {
+                tier.advance_log_start(to).await?;
+            }
+            None => {
+                let log = Arc::clone(self.log());
+                let moved = tokio::task::spawn_blocking(move || log.advance_log_start(to)).await;
+                moved.map_err(|_| DeleteRecordsError::Unfinished)??;
+            }
         }
+        self.wake_watchers();
         Ok(self.log().log_start_offset())
     }
 
-    /// Applies retention to local segments. Blocks. Returns how many segments went.
-    pub fn retain_local(&self, now_ms: i64) -> Result<usize, log::LogError> {
+    /// Applies retention, in both tiers where the topic is tiered. Returns how many local segments went.
+    pub async fn retain(self: &Arc<Self>, now_ms: i64) -> Result<usize, ChangeError> {
         if self.check_serving().is_err() {
             return Ok(0);
         }
+        let Some(tier) = self.tier().filter(|tier| tier.view().tiered != TieredTo::NotTiered) else {
+            let partition = Arc::clone(self);
+            let retained = tokio::task::spawn_blocking(move || partition.retain_local(now_ms)).await;
+            return Ok(retained.map_err(ChangeError::panicked)??);
+        };
+        if tier.expire(now_ms).await?.is_some() {
+            self.wake_watchers();
+        }
+        let removed = tier.drop_local(now_ms).await?;
+        let log = Arc::clone(self.log());
+        tokio::task::spawn_blocking(move || log.purge_deleted(now_ms)).await.map_err(ChangeError::panicked)??;
+        Ok(removed)
+    }
+
+    /// Applies retention where nothing is in the bucket. Blocks. Returns how many segments went.
+    fn retain_local(&self, now_ms: i64) -> Result<usize, log::LogError> {
         let config = self.config();
         if config.cleanup.delete
             && let Some(start) = retention::log_start(&self.log().segments(), &config.retention, now_ms)

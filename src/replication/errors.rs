@@ -2,6 +2,7 @@
 
 use crate::log;
 use crate::model::{LeaderEpoch, Offset};
+use crate::tiering::{ChangeError, RemoteReadError};
 
 /// The caller's idea of the leader epoch is not the leader's. KIP-320.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +88,12 @@ pub enum ListOffsetsError {
     /// The log refused.
     #[error(transparent)]
     Log(#[from] log::LogError),
+    /// The bucket has to be asked, and does not answer.
+    #[error(transparent)]
+    Remote(#[from] RemoteReadError),
+    /// A thread did not end its work.
+    #[error("looking in the local log did not end")]
+    Unfinished,
 }
 
 /// Records were not deleted.
@@ -106,4 +113,10 @@ pub enum DeleteRecordsError {
     /// The log refused.
     #[error(transparent)]
     Log(#[from] log::LogError),
+    /// The tiers refused.
+    #[error(transparent)]
+    Tiers(#[from] ChangeError),
+    /// A thread did not end its work.
+    #[error("moving the log start did not end")]
+    Unfinished,
 }

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::log::{self, Appended, LogError, LogOptions, PartitionLog};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicName, TopicPartition};
 use crate::record::ValidBatch;
+use crate::tiering::TieredLog;
 
 use super::errors::{AppendError, EpochError, NotServing};
 use super::high_watermark::Offline;
@@ -60,6 +61,8 @@ pub struct PartitionParts {
     pub config: Arc<TopicConfig>,
     /// Its log, open.
     pub log: Arc<PartitionLog>,
+    /// The same log across the tiers, where there is a bucket.
+    pub tier: Option<Arc<TieredLog>>,
     /// The health of the directory that holds the log.
     pub health: Arc<LogDirHealth>,
     /// Who syncs it.
@@ -76,6 +79,7 @@ pub struct Partition {
     leader_epoch: LeaderEpoch,
     config: ArcSwap<TopicConfig>,
     stable: Arc<StableLog>,
+    tier: Option<Arc<TieredLog>>,
     health: Arc<LogDirHealth>,
     syncer: Arc<Syncer>,
     clock: Arc<dyn Clock>,
@@ -100,13 +104,14 @@ pub struct Watermarks {
 impl Partition {
     /// Begins to lead: everything in the log is stable, so the watermark is its end.
     pub fn lead(parts: PartitionParts) -> Self {
-        let PartitionParts { topic, tp, leader_epoch, config, log, health, syncer, clock } = parts;
+        let PartitionParts { topic, tp, leader_epoch, config, log, tier, health, syncer, clock } = parts;
         Self {
             topic,
             tp,
             leader_epoch,
             config: ArcSwap::new(config),
             stable: StableLog::new(log, Arc::clone(&health)),
+            tier,
             health,
             syncer,
             flushed_ms: AtomicI64::new(clock.now_ms()),
@@ -201,6 +206,11 @@ impl Partition {
         self.stable.log()
     }
 
+    /// Its log across the tiers.
+    pub fn tier(&self) -> Option<&Arc<TieredLog>> {
+        self.tier.as_ref()
+    }
+
     /// Whether the topic still exists and the log directory is healthy.
     pub(super) fn check_serving(&self) -> Result<(), NotServing> {
         if self.stable.is_retired() {
@@ -215,6 +225,9 @@ impl Partition {
     /// Puts another configuration in effect.
     pub fn set_config(&self, config: Arc<TopicConfig>) {
         self.log().set_options(LogOptions::from(config.as_ref()));
+        if let Some(tier) = &self.tier {
+            tier.set_config(Arc::clone(&config));
+        }
         self.config.store(config);
         // A topic that has just traded durability away shows what it has.
         if !self.config.load().flush.on_ack {
@@ -225,6 +238,9 @@ impl Partition {
     /// The topic is being deleted: nothing is served any more, and whoever waits is told.
     pub fn retire(&self) {
         self.stable.retire();
+        if let Some(tier) = &self.tier {
+            tier.retire();
+        }
     }
 
     /// Starts a sync where `flush.ms` has passed since the last one that this started.

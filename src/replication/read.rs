@@ -1,9 +1,15 @@
-//! Reading a partition: below the watermark, or below the last stable offset.
+//! Reading a partition: below the watermark, or below the last stable offset, from whichever tier has the offset.
 //!
-//! Invariant: nothing at or above the bound of the reader's isolation level is ever part of a slice.
+//! The router decides, then one tier is read. The local one answers at once; what is in the bucket is answered at once
+//! where it is cached, and by a future where it is not.
+//!
+//! Invariant: nothing at or above the bound of the reader's isolation level is ever part of an answer.
 
-use crate::log::LogSlice;
+use std::sync::Arc;
+
+use crate::log::{self, LogSlice};
 use crate::model::Offset;
+use crate::tiering::{Place, RemoteReadError, RemoteRecords, TieredLog, locate};
 
 use super::errors::ReadError;
 use super::partition::{Isolation, Partition, Watermarks};
@@ -26,24 +32,61 @@ pub struct ReadBounds {
 pub struct Read {
     /// The partition's offsets at that moment.
     pub watermarks: Watermarks,
-    /// Batches, the first of which contains `from`; none at the end.
+    /// Batches on local disk, the first of which contains `from`; none at the end, and none where the bucket has them.
     pub slice: Option<LogSlice>,
+    /// Who reads it from the bucket, where the bucket has it.
+    pub remote: Option<Arc<TieredLog>>,
 }
 
 impl Partition {
-    /// Reads whole batches. Never waits: at the end there is no slice.
+    /// Reads whole batches. Never waits: at the end there is no slice, and where the bucket has the offset there is who
+    /// reads it.
     pub fn read(&self, bounds: ReadBounds) -> Result<Read, ReadError> {
         self.check_serving()?;
-        let watermarks = self.watermarks();
-        let end = self.log().log_end_offset();
-        if bounds.from < watermarks.log_start || bounds.from > end {
-            return Err(ReadError::OutOfRange { asked: bounds.from, start: watermarks.log_start, end });
+        let Some(tier) = self.tier() else {
+            let watermarks = self.watermarks();
+            let end = self.log().log_end_offset();
+            if bounds.from < watermarks.log_start || bounds.from > end {
+                return Err(ReadError::OutOfRange { asked: bounds.from, start: watermarks.log_start, end });
+            }
+            return self.read_local(bounds, watermarks);
+        };
+        match self.read_tiered(tier, bounds) {
+            // What the view said was local has been dropped since: a newer view says where it is.
+            Err(ReadError::Log(log::ReadError::OutOfRange { .. })) => self.read_tiered(tier, bounds),
+            other => other,
         }
+    }
+
+    fn read_tiered(&self, tier: &Arc<TieredLog>, bounds: ReadBounds) -> Result<Read, ReadError> {
+        let view = tier.view();
+        let mut watermarks = self.watermarks();
+        watermarks.log_start = watermarks.log_start.max(view.log_start);
+        let end = self.log().log_end_offset();
+        match locate(&view, end, bounds.from) {
+            Place::OutOfRange => Err(ReadError::OutOfRange { asked: bounds.from, start: view.log_start, end }),
+            Place::Local => self.read_local(bounds, watermarks),
+            Place::Remote(_) | Place::RemoteUnloaded => {
+                Ok(Read { watermarks, slice: None, remote: Some(Arc::clone(tier)) })
+            }
+        }
+    }
+
+    fn read_local(&self, bounds: ReadBounds, watermarks: Watermarks) -> Result<Read, ReadError> {
         let upper = match bounds.isolation {
             Isolation::ReadUncommitted => watermarks.high_watermark,
             Isolation::ReadCommitted => watermarks.last_stable,
         };
         let slice = self.log().read(bounds.from, bounds.max_bytes, upper, bounds.at_least_one)?;
-        Ok(Read { watermarks, slice })
+        Ok(Read { watermarks, slice, remote: None })
+    }
+
+    /// Reads from the bucket, waiting for it: for readers that are not in a hurry.
+    pub async fn read_remote(&self, from: Offset) -> Option<Result<RemoteRecords, RemoteReadError>> {
+        let tier = self.tier()?;
+        match tier.read_cached(from) {
+            Some(records) => Some(Ok(records)),
+            None => Some(tier.read_remote(from).await),
+        }
     }
 }

@@ -31,6 +31,7 @@ impl Bench {
             leader_epoch: LeaderEpoch::new(3),
             config: Arc::new(config),
             log: Arc::new(log),
+            tier: None,
             health: Arc::clone(&health),
             syncer: Arc::clone(&syncer),
             clock: ManualClock::new(0),

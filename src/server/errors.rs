@@ -9,6 +9,7 @@ use crate::record::{RecordsRefused, RefusalKind, ValidationError};
 use crate::replication::{
     AppendError, DeleteRecordsError, EpochError, ListOffsetsError, NotServing, Offline, ReadError,
 };
+use crate::tiering::{ChangeError, RemoteReadError};
 
 /// An error that Kafka has a code for.
 pub trait KafkaError {
@@ -119,6 +120,35 @@ impl KafkaError for ListOffsetsError {
         match self {
             Self::NotServing(error) => error.kafka(),
             Self::Log(error) => error.kafka(),
+            Self::Remote(error) => error.kafka(),
+            Self::Unfinished => ResponseError::KafkaStorageError,
+        }
+    }
+}
+
+impl KafkaError for RemoteReadError {
+    /// Always one that clients come back after: nothing is said to be gone because it could not be read.
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::TimedOut => ResponseError::RequestTimedOut,
+            Self::Unfinished(_) => ResponseError::NotLeaderOrFollower,
+            Self::Bucket(_)
+            | Self::Catalog(_)
+            | Self::Damaged { .. }
+            | Self::Missing { .. }
+            | Self::NoObject { .. }
+            | Self::BadRow(_) => ResponseError::KafkaStorageError,
+        }
+    }
+}
+
+impl KafkaError for ChangeError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::Fenced { .. } => ResponseError::NotLeaderOrFollower,
+            Self::Catalog(_) | Self::Unfinished(_) => ResponseError::RequestTimedOut,
+            Self::Log(error) => error.kafka(),
+            Self::BadRow(_) => ResponseError::KafkaStorageError,
         }
     }
 }
@@ -129,6 +159,8 @@ impl KafkaError for DeleteRecordsError {
             Self::NotServing(error) => error.kafka(),
             Self::OutOfRange { .. } => ResponseError::OffsetOutOfRange,
             Self::Log(error) => error.kafka(),
+            Self::Tiers(error) => error.kafka(),
+            Self::Unfinished => ResponseError::KafkaStorageError,
         }
     }
 }

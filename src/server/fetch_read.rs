@@ -1,7 +1,9 @@
-//! Reading for a fetch: one budget of bytes over all its partitions, and a wait at the tail.
+//! Reading for a fetch: one budget of bytes over all its partitions and both tiers, and a wait at the tail or for the
+//! bucket.
 //!
 //! Invariants: the answer is at most `bytes_max`, but for one batch where the first that is found is larger, once a
-//! request; a wait ends at the deadline, when there is enough, or when nobody waits any more.
+//! request; a wait ends at the deadline, when there is enough, or when nobody waits any more; a partition that waits for
+//! the bucket never delays one that has something to give.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +11,13 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 use tokio::sync::Notify;
 
+use super::cold_reads::{Cold, ColdReads};
 use super::dispatch::Call;
 use super::errors::KafkaError;
 use super::fetch_response::{FetchedPartition, FetchedRecords};
 use super::fetch_session::{PartitionKey, Wanted};
 use super::front_end::{FrontEnd, find_partition, find_topic};
+use super::metrics;
 use crate::broker::Topics;
 use crate::model::{LeaderEpoch, Offset};
 use crate::net::FileSlice;
@@ -34,6 +38,8 @@ pub struct Bounds {
     pub bytes_min: usize,
     /// How long to wait for it.
     pub wait_max: Duration,
+    /// How long to wait where nothing but the bucket can answer: `remote.fetch.max.wait.ms`.
+    pub remote_wait_max: Duration,
 }
 
 /// What one partition answers.
@@ -45,28 +51,37 @@ pub struct ReadOne {
     pub answer: FetchedPartition,
 }
 
-/// Reads, and waits at the tail until there is enough.
+/// Reads, and waits until there is enough.
 pub async fn read_until_enough(
     call: &Call<FrontEnd>,
     wanted: Vec<(PartitionKey, Wanted)>,
     bounds: &Bounds,
 ) -> Vec<ReadOne> {
-    let first = read_all(&call.state().topics(), &wanted, bounds, None);
-    if first.is_enough(bounds) || bounds.wait_max.is_zero() || wanted.is_empty() {
+    let mut cold = ColdReads::default();
+    let first = read_all(&call.state().topics(), &wanted, bounds, None, &mut cold);
+    // Whoever does not wait at the tail waits for the bucket all the same, or would never get anything of it.
+    let wait = if cold.is_idle() { bounds.wait_max } else { bounds.wait_max.max(bounds.remote_wait_max) };
+    if first.is_enough(bounds) || wait.is_zero() || wanted.is_empty() {
         return first.answers;
     }
     drop(first);
-    let mut deadline = call.state().clock.sleep(bounds.wait_max);
+    let mut deadline = call.state().clock.sleep(wait);
     loop {
         // Registered before the read, so that nothing which comes between the two is missed.
         let news = Arc::new(Notify::new());
-        let read = read_all(&call.state().topics(), &wanted, bounds, Some(&news));
+        let read = read_all(&call.state().topics(), &wanted, bounds, Some(&news), &mut cold);
         if read.is_enough(bounds) {
             return read.answers;
         }
         tokio::select! {
             () = news.notified() => {}
-            () = &mut deadline => return read.answers,
+            () = cold.next() => {}
+            () = &mut deadline => {
+                if !cold.is_idle() {
+                    metrics::remote_fetch_expired();
+                }
+                return read.answers;
+            }
             () = call.hurry.cancelled() => return read.answers,
         }
     }
@@ -85,9 +100,15 @@ impl Pass {
     }
 }
 
-fn read_all(topics: &Topics, wanted: &[(PartitionKey, Wanted)], bounds: &Bounds, news: Option<&Arc<Notify>>) -> Pass {
+fn read_all(
+    topics: &Topics,
+    wanted: &[(PartitionKey, Wanted)],
+    bounds: &Bounds,
+    news: Option<&Arc<Notify>>,
+    cold: &mut ColdReads,
+) -> Pass {
     let mut pass = Pass { answers: Vec::with_capacity(wanted.len()), bytes: 0, must_be_told: false };
-    for (key, wanted) in wanted {
+    for (place, (key, wanted)) in wanted.iter().enumerate() {
         let room = Room { bytes: bounds.bytes_max.saturating_sub(pass.bytes), is_first: pass.bytes == 0 };
         let topic = find_topic(topics, &key.topic, bounds.by_id.then_some(key.topic_id));
         let answer = match find_partition(&topic, key.partition) {
@@ -95,7 +116,7 @@ fn read_all(topics: &Topics, wanted: &[(PartitionKey, Wanted)], bounds: &Bounds,
                 if let Some(news) = news {
                     partition.watch(news);
                 }
-                read_one(partition, key.partition, wanted, bounds, room)
+                read_one(partition, wanted, bounds, room, (place, &mut *cold))
                     .unwrap_or_else(|error| FetchedPartition::failed(key.partition, error))
             }
             Err(error) => {
@@ -103,7 +124,11 @@ fn read_all(topics: &Topics, wanted: &[(PartitionKey, Wanted)], bounds: &Bounds,
             }
         };
         pass.bytes += answer.records.length();
-        pass.must_be_told |= answer.error.is_some() || answer.diverging.is_some();
+        // An error of the bucket can wait for the others: it is no news to be told in a hurry.
+        let from_bucket = matches!(answer.records, FetchedRecords::Memory(_));
+        pass.must_be_told |= answer.diverging.is_some() || (answer.error.is_some() && !from_bucket);
+        // What came from the bucket goes out, however little it is.
+        pass.must_be_told |= answer.error.is_none() && from_bucket && answer.records.length() > 0;
         pass.answers.push(ReadOne { key: key.clone(), answer });
     }
     pass
@@ -119,14 +144,15 @@ struct Room {
 
 fn read_one(
     partition: &Arc<Partition>,
-    number: i32,
     wanted: &Wanted,
     bounds: &Bounds,
     room: Room,
+    (place, cold): (usize, &mut ColdReads),
 ) -> Result<FetchedPartition, ResponseError> {
     if bounds.from_a_replica {
         return Err(ResponseError::NotLeaderOrFollower);
     }
+    let number = partition.tp().partition;
     let epoch = |number: i32| (number >= 0).then(|| LeaderEpoch::new(number));
     partition.check_epoch(epoch(wanted.current_leader_epoch)).map_err(|error| error.kafka())?;
     if wanted.fetch_offset < 0 {
@@ -139,14 +165,9 @@ fn read_one(
     };
     let max_bytes =
         if diverging.is_some() { 0 } else { usize::try_from(wanted.max_bytes).unwrap_or(0).min(room.bytes) };
-    let Read { watermarks, slice } = partition
-        .read(ReadBounds {
-            from,
-            max_bytes,
-            at_least_one: room.is_first && diverging.is_none(),
-            isolation: bounds.isolation,
-        })
-        .map_err(|error| {
+    let at_least_one = room.is_first && diverging.is_none();
+    let Read { watermarks, slice, remote } =
+        partition.read(ReadBounds { from, max_bytes, at_least_one, isolation: bounds.isolation }).map_err(|error| {
             let code = error.kafka();
             if code == ResponseError::KafkaStorageError {
                 tracing::error!(%error, topic = %partition.topic(), partition = number, "could not read");
@@ -156,15 +177,25 @@ fn read_one(
     let slice = slice.filter(|_| diverging.is_none());
     let aborted = match (bounds.isolation, &slice) {
         (Isolation::ReadUncommitted, _) => None,
+        // What is in the bucket is committed.
         (Isolation::ReadCommitted, None) => Some(Vec::new()),
         (Isolation::ReadCommitted, Some(_)) => Some(aborted(partition, from, watermarks.last_stable)?),
     };
-    let records = slice.map_or(FetchedRecords::None, |slice| {
-        FetchedRecords::File(FileSlice { file: slice.file, position: slice.position, length: slice.length })
-    });
+    let (records, error) = match (slice, remote.filter(|_| diverging.is_none())) {
+        (Some(slice), _) => {
+            let file = FileSlice { file: slice.file, position: slice.position, length: slice.length };
+            (FetchedRecords::File(file), None)
+        }
+        (None, None) => (FetchedRecords::None, None),
+        (None, Some(log)) => match cold.get(place, &log, from) {
+            Cold::Waiting => (FetchedRecords::None, None),
+            Cold::Records(records) => (FetchedRecords::Memory(log.take(records, from, max_bytes, at_least_one)), None),
+            Cold::Failed(error) => (FetchedRecords::Memory(Vec::new()), error),
+        },
+    };
     Ok(FetchedPartition {
         partition: number,
-        error: None,
+        error,
         high_watermark: watermarks.high_watermark.get(),
         last_stable_offset: watermarks.last_stable.get(),
         log_start_offset: watermarks.log_start.get(),

@@ -43,8 +43,8 @@ pub enum FetchedRecords {
     None,
     /// In a segment's file.
     File(FileSlice),
-    /// In memory.
-    Memory(Bytes),
+    /// In memory, in pieces that follow each other.
+    Memory(Vec<Bytes>),
 }
 
 impl FetchedRecords {
@@ -53,7 +53,7 @@ impl FetchedRecords {
         match self {
             Self::None => 0,
             Self::File(slice) => slice.length,
-            Self::Memory(bytes) => bytes.len(),
+            Self::Memory(pieces) => pieces.iter().map(Bytes::len).sum(),
         }
     }
 }
@@ -195,7 +195,7 @@ impl Encoder {
         match partition.records {
             FetchedRecords::None => {}
             FetchedRecords::File(slice) => self.builder.put_file(slice),
-            FetchedRecords::Memory(bytes) => self.builder.put_shared(bytes),
+            FetchedRecords::Memory(pieces) => pieces.into_iter().for_each(|piece| self.builder.put_shared(piece)),
         }
         match partition.diverging.filter(|_| self.is_flexible()) {
             Some((epoch, end_offset)) => {

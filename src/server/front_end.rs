@@ -1,6 +1,7 @@
 //! What the handlers work on, and the table that names them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::ApiKey;
@@ -41,6 +42,8 @@ pub struct FetchLimits {
     pub bytes_max: usize,
     /// `max.incremental.fetch.session.cache.slots`.
     pub sessions_max: usize,
+    /// `remote.fetch.max.wait.ms`.
+    pub remote_wait_max: Duration,
 }
 
 impl From<&BrokerSettings> for FetchLimits {
@@ -48,6 +51,7 @@ impl From<&BrokerSettings> for FetchLimits {
         Self {
             bytes_max: settings.count("fetch.max.bytes"),
             sessions_max: settings.count("max.incremental.fetch.session.cache.slots"),
+            remote_wait_max: Duration::from_millis(settings.number("remote.fetch.max.wait.ms").unsigned_abs()),
         }
     }
 }

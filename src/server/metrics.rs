@@ -13,6 +13,11 @@ pub(super) fn request_refused() {
     counter!("tidelog_server_requests_refused_total").increment(1);
 }
 
+/// A fetch was answered without what it wanted of the bucket.
+pub(super) fn remote_fetch_expired() {
+    counter!("kafka_server_delayedremotefetchmetrics_expires_total").increment(1);
+}
+
 fn api_name(api: ApiKey) -> &'static str {
     match api {
         ApiKey::Produce => "Produce",

@@ -7,6 +7,7 @@
 pub mod dispatch;
 pub mod session;
 
+mod cold_reads;
 pub mod errors;
 pub mod fetch_read;
 pub mod fetch_response;

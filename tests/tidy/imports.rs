@@ -17,13 +17,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ("catalog", &[]),
     ("log", &["record"]),
     ("net", &[]),
-    ("tiering", &["record"]),
-    ("replication", &["record", "log"]),
+    ("tiering", &["record", "object_storage", "catalog", "log"]),
+    ("replication", &["record", "log", "tiering"]),
     ("coordinator", &["catalog"]),
-    ("broker", &["catalog", "log", "record", "replication", "coordinator"]),
-    ("server", &["record", "log", "net", "replication", "coordinator", "broker"]),
+    ("broker", &["record", "object_storage", "catalog", "log", "tiering", "replication", "coordinator"]),
+    ("server", &["record", "object_storage", "log", "net", "tiering", "replication", "coordinator", "broker"]),
     ("admin", &["broker"]),
-    ("config", &["broker", "server"]),
+    ("config", &["object_storage", "broker", "server"]),
     ("cli", &["record", "net", "broker", "server", "admin", "config"]),
 ];
 

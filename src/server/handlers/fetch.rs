@@ -50,6 +50,7 @@ fn bounds_of(call: &Call<FrontEnd>, request: &FetchRequest) -> Bounds {
         bytes_max,
         bytes_min: usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
         wait_max: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
+        remote_wait_max: call.state().fetch_limits.remote_wait_max,
     }
 }
 

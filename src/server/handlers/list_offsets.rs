@@ -44,7 +44,7 @@ async fn find(
 ) -> Result<Option<FoundOffset>, ResponseError> {
     let spec = spec_of(asked.timestamp, version)?;
     partition.check_epoch(epoch_of(asked.current_leader_epoch)).map_err(|error| error.kafka())?;
-    partition.find_offset(spec, isolation).map_err(|error| {
+    partition.find_offset(spec, isolation).await.map_err(|error| {
         tracing::warn!(%error, topic = %partition.topic(), partition = asked.partition_index, "could not find an offset");
         error.kafka()
     })

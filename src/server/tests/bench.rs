@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -17,6 +18,7 @@ use crate::clock::SystemClock;
 use crate::disk::RealDisk;
 use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, Codec, LeaderEpoch, Offset};
+use crate::object_storage::{BucketOptions, FaultPlan};
 use crate::record::{BatchBuilder, BatchSpec};
 use crate::server::dispatch::Shared;
 use crate::server::front_end::table;
@@ -40,6 +42,8 @@ fn next_id() -> [u8; 16] {
 pub struct Bench {
     pub server: Server,
     pub broker: Arc<Broker>,
+    /// Faults of the bucket.
+    pub plan: Arc<FaultPlan>,
     _folder: tempfile::TempDir,
 }
 
@@ -52,6 +56,7 @@ impl Bench {
     /// The same, with settings of the broker.
     pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let plan = FaultPlan::new();
         let settings = pairs(&[("broker.rack", "r1")]).into_iter().chain(pairs(settings)).collect();
         let settings = BrokerSettings::new(settings).unwrap();
         let options = BrokerOptions {
@@ -59,11 +64,13 @@ impl Bench {
             data_dir: folder.path().join("data"),
             advertised: Endpoint { host: "broker.example".to_owned(), port: 9092 },
             catalog_url: format!("sqlite://{}", folder.path().join("catalog.db").display()),
+            bucket_url: "memory://".to_owned(),
+            bucket: bucket_options(&plan),
             settings: settings.clone(),
         };
         let clock = SystemClock::shared();
         let start = async || {
-            let parts = BrokerParts { disk: RealDisk::shared(), clock: Arc::clone(&clock), random: next_id };
+            let parts = BrokerParts::new(RealDisk::shared(), Arc::clone(&clock), next_id);
             Broker::start(options.clone(), parts).await.unwrap()
         };
         // Twice, so that there is an epoch before the present one.
@@ -78,7 +85,7 @@ impl Bench {
         let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
         let options = ServerOptions { listen: "127.0.0.1:0".to_owned(), ..ServerOptions::from(&settings) };
         let server = Server::serve(options, shared, clock).await.unwrap();
-        Self { server, broker, _folder: folder }
+        Self { server, broker, plan, _folder: folder }
     }
 
     pub async fn add_topic(&self, name: &str, id: u128, partitions: i32, configs: &[(&str, &str)]) {
@@ -88,6 +95,13 @@ impl Bench {
     pub async fn connect(&self) -> Wire {
         Wire::connect(self.server.address()).await
     }
+}
+
+/// A bucket in memory that meets the faults of a plan, and does not try for long.
+fn bucket_options(plan: &Arc<FaultPlan>) -> BucketOptions {
+    let mut options = BucketOptions { faults: Some(Arc::clone(plan)), ..BucketOptions::default() };
+    options.retry.read_deadline = Duration::from_millis(100);
+    options
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -58,7 +58,7 @@ fn ours(case: &PartitionCase, dir: &std::path::Path, number: &mut usize) -> Fetc
         file.write_all_at(&case.records, 5).unwrap();
         FetchedRecords::File(FileSlice { file, position: 5, length: case.records.len() })
     } else {
-        FetchedRecords::Memory(Bytes::from(case.records.clone()))
+        FetchedRecords::Memory(vec![Bytes::from(case.records.clone())])
     };
     FetchedPartition {
         partition: case.partition,

@@ -1,6 +1,7 @@
 //! Sessions over real sockets.
 
 mod bench;
+mod cold;
 mod descriptions;
 mod fetch_responses;
 mod fetch_sessions;

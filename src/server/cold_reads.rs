@@ -1,0 +1,87 @@
+//! What one fetch reads from the bucket: each partition by itself, none waiting for another.
+//!
+//! A read goes on in a task of its own when the fetch is answered without it: the next fetch finds what it brought.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use kafka_protocol::ResponseError;
+
+use super::errors::KafkaError;
+use crate::model::Offset;
+use crate::tiering::{RemoteReadError, RemoteRecords, TieredLog};
+
+/// How far the read of one partition is.
+#[derive(Debug)]
+enum Progress {
+    Reading,
+    Read(RemoteRecords),
+    Failed(Option<ResponseError>),
+}
+
+/// What a partition has to give now.
+#[derive(Debug)]
+pub(super) enum Cold<'r> {
+    /// Not yet.
+    Waiting,
+    /// These.
+    Records(&'r RemoteRecords),
+    /// Nothing; an error where waiting does not help.
+    Failed(Option<ResponseError>),
+}
+
+type Ended = (usize, Result<RemoteRecords, RemoteReadError>);
+
+/// The cold reads of one fetch, by the place of the partition in it.
+#[derive(Default)]
+pub(super) struct ColdReads {
+    progress: HashMap<usize, Progress>,
+    under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
+}
+
+impl ColdReads {
+    /// What there is from `from` on; begins to read where nothing has begun.
+    pub(super) fn get(&mut self, place: usize, log: &Arc<TieredLog>, from: Offset) -> Cold<'_> {
+        if !self.progress.contains_key(&place) {
+            let progress = match log.read_cached(from) {
+                Some(records) => Progress::Read(records),
+                None => {
+                    let reading = log.read_remote(from);
+                    self.under_way.push(Box::pin(async move { (place, reading.await) }));
+                    Progress::Reading
+                }
+            };
+            self.progress.insert(place, progress);
+        }
+        match self.progress.get(&place) {
+            None | Some(Progress::Reading) => Cold::Waiting,
+            Some(Progress::Read(records)) => Cold::Records(records),
+            Some(Progress::Failed(error)) => Cold::Failed(*error),
+        }
+    }
+
+    /// Whether no read is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Ends when a read has ended; never, where none is under way.
+    pub(super) async fn next(&mut self) {
+        let Some((place, read)) = self.under_way.next().await else { return std::future::pending().await };
+        let progress = match read {
+            Ok(records) => Progress::Read(records),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "a cold read failed; its partition gets no data this time");
+                Progress::Failed(None)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a cold read failed");
+                Progress::Failed(Some(error.kafka()))
+            }
+        };
+        self.progress.insert(place, progress);
+    }
+}

@@ -1,0 +1,160 @@
+//! Fetch and ListOffsets over both tiers, over the wire.
+
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::{FetchResponse, ListOffsetsRequest};
+
+use super::bench::{Bench, batch, fetch, produce, topic};
+use super::wire::Wire;
+use crate::model::Offset;
+use crate::object_storage::{Effect, ErrorKind, Fault, Operation};
+use crate::record::Batches;
+
+/// Long enough for a machine that is busy; whoever waits so long fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `orders-0` with nine records in the bucket only, and three behind them on local disk.
+async fn bench() -> (Bench, Wire) {
+    let bench = Bench::with_settings(&[
+        ("log.retention.ms", "-1"),
+        ("log.local.retention.ms", "0"),
+        ("log.segment.delete.delay.ms", "0"),
+        ("log.retention.check.interval.ms", "10"),
+        ("remote.log.manager.task.interval.ms", "10"),
+    ])
+    .await;
+    let mut wire = bench.connect().await;
+    let partition = bench.broker.partition("orders", 0).unwrap();
+    for values in [["a", "b", "c"], ["d", "e", "f"], ["g", "h", "i"]] {
+        wire.call(&produce(-1, 9, batch(&values)), 9).await;
+        partition.log().roll().unwrap();
+    }
+    wire.call(&produce(-1, 9, batch(&["j", "k", "l"])), 9).await;
+    until(&bench, || partition.log().local_start_offset() == Offset::new(9)).await;
+    (bench, wire)
+}
+
+async fn until(bench: &Bench, holds: impl Fn() -> bool) {
+    let clock = bench.broker.clock();
+    let late = clock.monotonic() + PATIENCE;
+    while !holds() {
+        assert!(clock.monotonic() < late, "{:?}", bench.broker.tiers().status());
+        clock.sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Offset and value of every record that a partition got.
+fn values(response: &FetchResponse, place: usize) -> Vec<(i64, String)> {
+    let mut all = Vec::new();
+    let bytes = response.responses[0].partitions[place].records.clone().unwrap_or_default();
+    for one in Batches::new(&bytes) {
+        let one = one.unwrap();
+        one.verify_crc().unwrap();
+        for record in &one.records().unwrap() {
+            let record = record.unwrap();
+            let value = String::from_utf8(record.value.unwrap().to_vec()).unwrap();
+            all.push((record.offset.get(), value));
+        }
+    }
+    all
+}
+
+fn code(response: &FetchResponse, place: usize) -> i16 {
+    response.responses[0].partitions[place].error_code
+}
+
+#[tokio::test]
+async fn a_client_that_begins_at_zero_gets_every_record_from_both_tiers() {
+    let (_bench, mut wire) = bench().await;
+    for version in [4, 11, 12, 18] {
+        let mut seen = Vec::new();
+        let mut at = 0;
+        while at < 12 {
+            let response = wire.call(&fetch(version, &[(0, at)], 5_000), version).await;
+            assert_eq!(code(&response, 0), 0);
+            assert_eq!(response.responses[0].partitions[0].high_watermark, 12);
+            if version >= 5 {
+                assert_eq!(response.responses[0].partitions[0].log_start_offset, 0);
+            }
+            let got = values(&response, 0);
+            assert!(!got.is_empty(), "nothing at {at}");
+            let next = got.last().unwrap().0 + 1;
+            seen.extend(got.into_iter().filter(|(offset, _)| *offset >= at));
+            at = next;
+        }
+        let letters: String = seen.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(letters, "abcdefghijkl", "version {version}");
+        assert!(seen.iter().map(|(offset, _)| *offset).eq(0..12));
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_hangs_delays_no_hot_partition_and_is_never_out_of_range() {
+    let (bench, mut wire) = bench().await;
+    let hot = bench.broker.partition("orders", 1).unwrap();
+    let mut to_hot = produce(-1, 9, batch(&["hot"]));
+    to_hot.topic_data[0].partition_data[0].index = 1;
+    wire.call(&to_hot, 9).await;
+    assert_eq!(hot.watermarks().high_watermark, Offset::new(1));
+    bench.plan.add(Fault::new(Effect::BlackHole).on(Operation::Read));
+
+    // The cold one first: the client waits for neither.
+    let response = wire.call(&fetch(12, &[(0, 0), (1, 0)], 60_000), 12).await;
+    assert_eq!((code(&response, 0), code(&response, 1)), (0, 0));
+    assert_eq!(values(&response, 0), []);
+    assert_eq!(values(&response, 1), [(0, "hot".to_owned())]);
+
+    // Alone it is given what the fetch allows, and then nothing, but no error that makes a client start elsewhere.
+    let response = wire.call(&fetch(12, &[(0, 0)], 50), 12).await;
+    assert_eq!((code(&response, 0), values(&response, 0)), (0, Vec::new()));
+
+    bench.plan.release();
+    let response = wire.call(&fetch(12, &[(0, 0)], 5_000), 12).await;
+    assert_eq!(values(&response, 0)[0], (0, "a".to_owned()));
+}
+
+#[tokio::test]
+async fn a_bucket_that_fails_or_lies_gives_an_error_that_clients_come_back_after() {
+    let (bench, mut wire) = bench().await;
+    for (effect, expected) in [
+        (Effect::Fail(ErrorKind::Unavailable), 0),
+        (Effect::FlipBit(20), ResponseError::KafkaStorageError.code()),
+        (Effect::Fail(ErrorKind::NotFound), ResponseError::KafkaStorageError.code()),
+        (Effect::Truncate(3), ResponseError::KafkaStorageError.code()),
+        (Effect::Fail(ErrorKind::Denied), ResponseError::KafkaStorageError.code()),
+    ] {
+        bench.plan.add(Fault::new(effect.clone()).on(Operation::Read));
+        let response = wire.call(&fetch(12, &[(0, 3)], 400), 12).await;
+        assert_eq!(code(&response, 0), expected, "{effect:?}");
+        assert_eq!(values(&response, 0), [], "{effect:?}");
+        bench.plan.release();
+    }
+    let response = wire.call(&fetch(12, &[(0, 3)], 5_000), 12).await;
+    assert_eq!(values(&response, 0)[0], (3, "d".to_owned()));
+}
+
+#[tokio::test]
+async fn offsets_are_listed_over_both_tiers() {
+    let (_bench, mut wire) = bench().await;
+    // Timestamps are 1_700_000_000_000 + the place in the batch: the first record of all that has the greatest is 2.
+    for (timestamp, offset, at) in [
+        (-1, 12, -1),
+        (-2, 0, -1),
+        (-3, 2, 1_700_000_000_002),
+        (-4, 9, -1),
+        (-5, 8, -1),
+        (1_700_000_000_000, 0, 1_700_000_000_000),
+        (1_700_000_000_001, 1, 1_700_000_000_001),
+        (1_700_000_000_003, -1, -1),
+    ] {
+        let partition = ListOffsetsPartition::default().with_partition_index(0).with_timestamp(timestamp);
+        let asked = ListOffsetsTopic::default().with_name(topic("orders")).with_partitions(vec![partition]);
+        let request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked]);
+        let response = wire.call(&request, 9).await;
+        let found = &response.topics[0].partitions[0];
+        assert_eq!((found.error_code, found.offset, found.timestamp), (0, offset, at), "{timestamp}");
+        assert_eq!(found.leader_epoch, if offset < 0 { -1 } else { 1 }, "{timestamp}");
+    }
+}
