@@ -167,7 +167,7 @@ fn effective(merged: &Merged, options: &ServeOptions) -> Vec<Shown> {
         "listeners" => options.server.listen.clone(),
         "advertised.listeners" => crate::config::listeners::shown(&options.broker.advertised),
         "log.dirs" => options.broker.data_dir.display().to_string(),
-        BUCKET => without_password(&options.bucket_url),
+        BUCKET => without_password(&options.broker.bucket_url),
         CATALOG => without_password(&options.broker.catalog_url),
         HTTP => options.http.clone(),
         _ => value,

@@ -2,4 +2,5 @@
 
 mod stage;
 
+mod crashes;
 mod whole_path;

@@ -129,10 +129,6 @@ impl Stage {
         TopicPartition::new(self.id, 0)
     }
 
-    pub fn log_dir(&self) -> std::path::PathBuf {
-        self.folder.path().join("log")
-    }
-
     /// Ends everything as a crash would, between two steps, and starts again on what is left.
     pub async fn restart(&mut self) {
         self.plan.release();
