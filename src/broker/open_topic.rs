@@ -95,7 +95,9 @@ impl Broker {
                 "recovered a log that was not closed"
             );
         }
-        let Lineage::Elsewhere { beginning, why } = self.tiers.lineage(row, &log).await? else { return Ok(log) };
+        let Lineage::Elsewhere { beginning, why } = Box::pin(self.tiers.lineage(row, &log)).await? else {
+            return Ok(log);
+        };
         tracing::warn!(
             topic = topic.name.as_str(),
             partition = row.tp.partition,

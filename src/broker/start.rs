@@ -145,7 +145,7 @@ impl Broker {
         let data_dir = DataDir::lock(parts.disk.as_ref(), &options.data_dir)?;
         let (disk, clock) = (Arc::clone(&parts.disk), Arc::clone(&parts.clock));
         let catalog = Catalog::open(&options.catalog_url, &CatalogOptions::default(), disk, clock).await?;
-        let started = Self::start_on(options, parts, data_dir, catalog.clone()).await;
+        let started = Box::pin(Self::start_on(options, parts, data_dir, catalog.clone())).await;
         if started.is_err() {
             // So that the lock is free when the failure is told.
             catalog.close().await;

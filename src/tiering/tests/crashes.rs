@@ -92,7 +92,7 @@ async fn an_upload_may_be_cut_off_between_any_two_steps() {
         stage.segment();
         stage.produce(3);
         let expected = stage.read(0).await;
-        assert!(stop.until(stage.log.upload_next()).await, "{at:?} was not reached");
+        assert!(stop.until(Box::pin(stage.log.upload_next())).await, "{at:?} was not reached");
         // Nothing may go from the disk that is not safe in the bucket.
         let kept_from = if matches!(at, Step::Published) { 30 } else { 0 };
         stage.drop_local().now_or_never();
@@ -115,7 +115,7 @@ async fn the_end_of_a_failed_upload_may_be_cut_off_too() {
         stage.segment();
         let expected = stage.read(0).await;
         stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(Operation::FinishUpload));
-        assert!(stop.until(stage.log.upload_next()).await, "{at:?} was not reached");
+        assert!(stop.until(Box::pin(stage.log.upload_next())).await, "{at:?} was not reached");
         stage.restart().await;
         is_sound(&stage, &expected, 1).await;
         stage.tiers.close().await;
@@ -135,7 +135,7 @@ async fn the_log_start_may_stop_half_way() {
         let moving = async {
             stage.log.advance_log_start(Offset::new(35)).await.unwrap();
         };
-        assert!(stop.until(moving).await, "{at:?} was not reached");
+        assert!(stop.until(Box::pin(moving)).await, "{at:?} was not reached");
         stage.restart().await;
         assert_eq!(stage.log.view().log_start.get(), 35);
         is_sound(&stage, &expected, 2).await;
@@ -160,7 +160,7 @@ async fn an_object_may_stop_half_way_out() {
         stage.log.advance_log_start(Offset::new(30)).await.unwrap();
         stage.clock.advance(1_000_000);
         let removing = async { drop(stage.tiers.remove_deleted().await.unwrap()) };
-        assert!(stop.until(removing).await, "{at:?} was not reached");
+        assert!(stop.until(Box::pin(removing)).await, "{at:?} was not reached");
         let floor = stage.control(&floor(&stage)).unwrap();
         assert_eq!(floor["log_start_offset"], 30, "the floor is there before anything goes");
         stage.restart().await;
