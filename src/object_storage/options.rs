@@ -204,3 +204,60 @@ impl Default for UploadOptions {
         Self { part_bytes: 8 * 1024 * 1024, parts_in_flight: 4 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn s3(set: &[(&str, &str)]) -> Result<S3Options, String> {
+        let set: BTreeMap<_, _> = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let settings = BrokerSettings::new(set).map_err(|error| error.to_string())?;
+        BucketOptions::from_settings(&settings).map(|options| options.s3).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn settings_say_what_awss_own_environment_has_no_word_for() {
+        let default = s3(&[]).unwrap();
+        assert_eq!((default.encryption, default.storage_class, default.path_style), (None, None, None));
+        assert!(!default.without_checksums);
+        let kms = ("tidelog.s3.encryption", "aws:kms");
+        let key = ("tidelog.s3.encryption.kms.key.id", "k");
+        assert_eq!(s3(&[("tidelog.s3.encryption", "AES256")]).unwrap().encryption, Some(S3Encryption::S3));
+        assert_eq!(s3(&[kms]).unwrap().encryption, Some(S3Encryption::Kms { key_id: None }));
+        let key_id = Some("k".to_owned());
+        assert_eq!(s3(&[kms, key]).unwrap().encryption, Some(S3Encryption::Kms { key_id }));
+        let others = s3(&[
+            ("tidelog.s3.path.style", "false"),
+            ("tidelog.s3.storage.class", "STANDARD_IA"),
+            ("tidelog.s3.checksums", "false"),
+        ]);
+        let others = others.unwrap();
+        assert_eq!((others.path_style, others.without_checksums), (Some(false), true));
+        assert_eq!(others.storage_class.as_deref(), Some("STANDARD_IA"));
+
+        for (wrong, word) in [
+            (vec![key], "needs tidelog.s3.encryption=aws:kms"),
+            (vec![("tidelog.s3.encryption", "AES256"), key], "needs tidelog.s3.encryption=aws:kms"),
+            (vec![("tidelog.s3.encryption", "rot13")], "String must be one of"),
+            (vec![("tidelog.s3.path.style", "maybe")], "String must be one of"),
+        ] {
+            let said = s3(&wrong).unwrap_err();
+            assert!(said.contains(word), "{said}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let keys = S3Keys {
+            access_key_id: "public".to_owned(),
+            secret_access_key: "hidden".to_owned(),
+            session_token: Some("hidden".to_owned()),
+        };
+        let azure = AzureOptions { access_key: Some("hidden".to_owned()), ..AzureOptions::default() };
+        let s3 = S3Options { credentials: Some(keys), ..S3Options::default() };
+        let shown = format!("{:?}", BucketOptions { s3, azure, ..BucketOptions::default() });
+        assert!(shown.contains("public") && !shown.contains("hidden"), "{shown}");
+    }
+}

@@ -14,6 +14,7 @@
 mod home;
 mod in_process;
 mod line;
+mod minio;
 mod stub;
 
 /// Runs each rule over every kind of bucket.
@@ -55,6 +56,7 @@ mod azure;
 mod control;
 mod gcs;
 mod lines;
+mod outages;
 mod races;
 mod reads;
 mod refusals;
