@@ -29,6 +29,7 @@ impl Group {
     /// A member wants a place in the next generation. `new_id` is what a new one will be called.
     pub fn join(&mut self, request: &JoinRequest, new_id: &str, ticket: Ticket, now: Now, effects: &mut Effects) {
         let joining = Joining { request, ticket, now };
+        tracing::debug!(group = self.group_id, member = request.member_id, reason = request.reason, "a member joins");
         let newcomer = request.member_id.is_empty();
         if !self.has_room_for(&request.member_id) {
             self.dismiss(&request.member_id, effects);

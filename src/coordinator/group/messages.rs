@@ -36,6 +36,8 @@ pub struct JoinRequest {
     pub requires_member_id: bool,
     /// The version (9 and above) can tell a leader not to assign anew.
     pub can_skip_assignment: bool,
+    /// Why, in the client's words, where the version (8 and above) has them: for whoever reads the log.
+    pub reason: String,
 }
 
 /// What a leader learns about each member.

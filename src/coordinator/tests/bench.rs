@@ -283,6 +283,7 @@ pub(super) fn join_request(member_id: &str) -> JoinRequest {
         protocols: vec![Protocol { name: "range".to_owned(), metadata: subscription() }],
         requires_member_id: false,
         can_skip_assignment: true,
+        reason: String::new(),
     }
 }
 

@@ -48,6 +48,7 @@ fn asked(call: &Call<FrontEnd>, request: &JoinGroupRequest) -> JoinRequest {
         protocols: protocols.collect(),
         requires_member_id: call.version >= MEMBER_ID_FIRST,
         can_skip_assignment: call.version >= SKIP_ASSIGNMENT,
+        reason: request.reason.as_deref().unwrap_or_default().to_owned(),
     }
 }
 

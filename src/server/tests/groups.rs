@@ -309,6 +309,26 @@ async fn groups_and_offsets_are_deleted() {
 }
 
 #[tokio::test]
+async fn a_group_may_be_of_any_kind_but_of_one() {
+    let bench = bench().await;
+    let mut wire = bench.connect().await;
+    let of_kind = |id: &str, kind: &str| {
+        let protocol =
+            JoinGroupRequestProtocol::default().with_name(word("v0")).with_metadata(Bytes::from_static(b"\xff opaque"));
+        join_request(3, id, "").with_protocol_type(word(kind)).with_protocols(vec![protocol])
+    };
+    for kind in ["connect", "sr"] {
+        let joined = wire.call(&of_kind(kind, kind), 3).await;
+        assert_eq!((joined.error_code, joined.protocol_name.as_deref()), (0, Some("v0")));
+        assert_eq!(joined.members[0].metadata, &b"\xff opaque"[..]);
+        assert_eq!(wire.call(&of_kind(kind, "consumer"), 3).await.error_code, 23);
+        let listed = wire.call(&ListGroupsRequest::default(), 5).await;
+        assert!(listed.groups.iter().any(|one| one.protocol_type.as_str() == kind));
+    }
+    assert_eq!(wire.call(&of_kind("none", ""), 3).await.error_code, 23);
+}
+
+#[tokio::test]
 async fn while_one_connection_waits_in_a_join_others_go_on() {
     let bench = bench().await;
     let (mut first, mut second) = (bench.connect().await, bench.connect().await);

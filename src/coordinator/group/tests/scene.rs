@@ -55,6 +55,7 @@ pub(super) fn join_request(member_id: &str) -> JoinRequest {
         protocols: vec![protocol("range", "orders")],
         requires_member_id: false,
         can_skip_assignment: true,
+        reason: String::new(),
     }
 }
 
