@@ -122,9 +122,10 @@ async fn cursors(
     client: &KafkaClient,
     leaders: &BTreeMap<i32, i32>,
 ) -> Result<BTreeMap<i32, Cursor>, Failure> {
-    let start = args.from.offsets(client, &args.topic, leaders).await?;
+    let partitions: Vec<i32> = leaders.keys().copied().collect();
+    let start = args.from.offsets(client, &args.topic, &partitions).await?;
     let end = match args.to_end {
-        true => client.offsets(&args.topic, leaders, OffsetSpec::Latest).await?,
+        true => client.offsets(&args.topic, &partitions, OffsetSpec::Latest).await?,
         false => BTreeMap::new(),
     };
     let cursor = |(partition, next): (i32, i64)| {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
+use crate::net::client::KafkaClient;
 use crate::net::client::offsets::OffsetSpec;
-use crate::net::client::{ClientError, KafkaClient};
+
+use super::outcome::{Exit, Failure};
 
 /// Where reading begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,35 +55,38 @@ impl FromStr for StartAt {
 }
 
 impl StartAt {
-    /// The offset in each partition, whose leaders are given.
+    /// The offset in each partition.
     pub async fn offsets(
         self,
         client: &KafkaClient,
         topic: &str,
-        leaders: &BTreeMap<i32, i32>,
-    ) -> Result<BTreeMap<i32, i64>, ClientError> {
-        let ask = |spec| client.offsets(topic, leaders, spec);
-        let start = ask(OffsetSpec::Earliest).await?;
-        let end = ask(OffsetSpec::Latest).await?;
-        let of = |offsets: &BTreeMap<i32, Option<i64>>, partition: i32| {
-            offsets.get(&partition).copied().flatten().unwrap_or(0)
-        };
+        partitions: &[i32],
+    ) -> Result<BTreeMap<i32, i64>, Failure> {
+        let ask = |spec| client.offsets(topic, partitions, spec);
+        let (start, end) = (ask(OffsetSpec::Earliest).await?, ask(OffsetSpec::Latest).await?);
         let by_time = match self {
-            Self::Time(ms) => Some(ask(OffsetSpec::Timestamp(ms)).await?),
-            _ => None,
+            Self::Time(ms) => ask(OffsetSpec::Timestamp(ms)).await?,
+            _ => BTreeMap::new(),
         };
-        let offset = |partition: i32| match self {
-            Self::Beginning => of(&start, partition),
-            Self::End => of(&end, partition),
-            Self::Offset(offset) => offset,
-            Self::Last(count) => (of(&end, partition) - count).max(of(&start, partition)),
-            // No record is as late as that: then only what is still to come.
-            Self::Time(_) => by_time
-                .as_ref()
-                .and_then(|offsets| offsets.get(&partition).copied().flatten())
-                .unwrap_or_else(|| of(&end, partition)),
-        };
-        Ok(leaders.keys().map(|partition| (*partition, offset(*partition))).collect())
+        let mut offsets = BTreeMap::new();
+        for partition in partitions.iter().copied() {
+            let of = |offsets: &BTreeMap<i32, Option<i64>>| offsets.get(&partition).copied().flatten();
+            let (start, end) = (of(&start).unwrap_or(0), of(&end).unwrap_or(0));
+            let offset = match self {
+                Self::Beginning => start,
+                Self::End => end,
+                Self::Offset(offset) if (start..=end).contains(&offset) => offset,
+                Self::Offset(offset) => {
+                    let text = format!("{topic}-{partition} has no offset {offset}: it begins at {start}, next is {end}");
+                    return Err(Failure::new(Exit::NotFound, text));
+                }
+                Self::Last(count) => (end - count).max(start),
+                // No record is as late as that: then only what is still to come.
+                Self::Time(_) => of(&by_time).unwrap_or(end),
+            };
+            offsets.insert(partition, offset);
+        }
+        Ok(offsets)
     }
 }
 

@@ -27,7 +27,9 @@ pub fn right_align(table: &mut Table, columns: &[usize]) {
 
 /// The table as text, without blanks at the lines' ends.
 pub fn text(table: &Table) -> String {
-    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines = table.to_string();
+    let lines = lines.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// A number, or a dash where there is none.

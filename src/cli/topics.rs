@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -17,6 +18,11 @@ use super::outcome::Failure;
 use super::output::{print, print_json, print_line, tell};
 use super::run::on_runtime;
 use super::table::{or_dash, right_align, table, text};
+
+/// How long a new topic's leaders are waited for.
+const LEADERS: Duration = Duration::from_secs(10);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What to do with topics.
 #[derive(Debug, Subcommand)]
@@ -139,8 +145,24 @@ async fn create(args: &CreateArgs) -> Result<(), Failure> {
         }
         created => {
             created?;
+            await_leaders(&client, &args.name).await?;
             print_line(&format!("made topic '{}'", args.name))
         }
+    }
+}
+
+/// Waits until the topic can be used: where there are many brokers, word of it takes a moment.
+async fn await_leaders(client: &KafkaClient, name: &str) -> Result<(), Failure> {
+    let deadline = client.clock().monotonic() + LEADERS;
+    loop {
+        let metadata = client.metadata(Some(&[name])).await?;
+        let led = metadata.topics.get(name).is_some_and(|topic| {
+            !topic.partitions.is_empty() && topic.partitions.values().all(|partition| partition.leader >= 0)
+        });
+        if led || client.clock().monotonic() >= deadline {
+            return Ok(());
+        }
+        client.clock().sleep(PAUSE).await;
     }
 }
 
@@ -276,12 +298,7 @@ async fn described(
     name: &str,
     topic: &TopicMetadata,
 ) -> Result<Vec<DescribedPartition>, Failure> {
-    let led: BTreeMap<i32, i32> = topic
-        .partitions
-        .iter()
-        .filter(|(_, partition)| partition.leader >= 0)
-        .map(|(number, partition)| (*number, partition.leader))
-        .collect();
+    let led: Vec<i32> = topic.partitions.iter().filter(|(_, p)| p.leader >= 0).map(|(number, _)| *number).collect();
     let start = client.offsets(name, &led, OffsetSpec::Earliest).await?;
     let end = client.offsets(name, &led, OffsetSpec::Latest).await?;
     let local = client.offsets(name, &led, OffsetSpec::EarliestLocal).await?;

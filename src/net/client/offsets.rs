@@ -44,18 +44,51 @@ impl OffsetSpec {
     }
 }
 
+/// How long a partition may be without a leader that answers.
+const RETRY: Duration = Duration::from_secs(10);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(200);
+
 impl KafkaClient {
     /// The offset of each partition, from its leader; none where there is no such record. An older broker that does not
-    /// know a `spec` answers with none too.
+    /// know a `spec` answers with none too. Asking changes nothing, so it is tried again while leaders change.
     pub async fn offsets(
         &self,
         topic: &str,
-        partitions: &BTreeMap<i32, i32>,
+        partitions: &[i32],
         spec: OffsetSpec,
     ) -> Result<BTreeMap<i32, Option<i64>>, ClientError> {
+        let deadline = self.clock().monotonic() + RETRY;
+        loop {
+            match self.offsets_now(topic, partitions, spec).await {
+                Err(ClientError::Refused(error)) if error.is_retriable() && !error.is_unknown_topic() => {
+                    if self.clock().monotonic() >= deadline {
+                        return Err(error.into());
+                    }
+                }
+                Err(error @ ClientError::NoLeader { .. }) => {
+                    if self.clock().monotonic() >= deadline {
+                        return Err(error);
+                    }
+                }
+                answered => return answered,
+            }
+            self.clock().sleep(PAUSE).await;
+        }
+    }
+
+    async fn offsets_now(
+        &self,
+        topic: &str,
+        partitions: &[i32],
+        spec: OffsetSpec,
+    ) -> Result<BTreeMap<i32, Option<i64>>, ClientError> {
+        let metadata = self.metadata(Some(&[topic])).await?;
         let mut by_leader: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-        for (partition, leader) in partitions {
-            by_leader.entry(*leader).or_default().push(*partition);
+        for partition in partitions.iter().copied() {
+            let leader = metadata.leader(topic, partition);
+            let leader = leader.ok_or_else(|| ClientError::NoLeader { topic: topic.to_owned(), partition })?;
+            by_leader.entry(leader).or_default().push(partition);
         }
         let mut offsets = BTreeMap::new();
         for (leader, partitions) in by_leader {
@@ -70,7 +103,8 @@ impl KafkaClient {
             });
             let mut asked_topic = ListOffsetsTopic::default().with_name(topic_name(topic));
             asked_topic.partitions = asked.collect();
-            let mut request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked_topic]);
+            let mut request =
+                ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked_topic]);
             if version >= 10 {
                 request.timeout_ms = 30_000;
             }

@@ -1,0 +1,82 @@
+//! `GET /api/segments`: which remote segments a partition has; `GET /api/segments/passing`: which are on their way in or
+//! out.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+
+use crate::broker::Broker;
+use crate::model::Offset;
+use crate::tiering::SegmentListing;
+
+use super::refused::Refused;
+use super::shown::{SegmentsPage, ShownSegment};
+use super::status::Status;
+
+/// Segments in one answer.
+const PAGE: i64 = 1_000;
+/// Segments on their way that one answer names.
+const PASSING_MAX: i64 = 10_000;
+
+/// Which are asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    topic: String,
+    partition: i32,
+    #[serde(default)]
+    from: i64,
+}
+
+/// The live segments of a partition, in order.
+pub(super) async fn live(
+    State(status): State<Arc<Status>>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<SegmentsPage>, Refused> {
+    let broker = status.serving()?;
+    let topics = broker.topics();
+    let missing = || Refused::not_found(format!("there is no partition {}-{}", wanted.topic, wanted.partition));
+    let topic = topics.by_name(&wanted.topic).ok_or_else(missing)?;
+    let partition = topic.partition(wanted.partition).ok_or_else(missing)?;
+    let from = Offset::new(wanted.from.max(0));
+    let listed = broker.tiers().live_segments(partition.tp(), from, PAGE).await.map_err(Refused::unavailable)?;
+    let full = i64::try_from(listed.len()).unwrap_or(PAGE) >= PAGE;
+    let next = listed.last().filter(|_| full).map(|last| last.end_offset.next().get());
+    let segments = listed.into_iter().map(|segment| shown(broker, segment)).collect();
+    Ok(Json(SegmentsPage { segments, next }))
+}
+
+/// Segments of any partition that are not live, or not any more.
+pub(super) async fn passing(State(status): State<Arc<Status>>) -> Result<Json<SegmentsPage>, Refused> {
+    let broker = status.serving()?;
+    let listed = broker.tiers().passing_segments(PASSING_MAX).await.map_err(Refused::unavailable)?;
+    let segments = listed.into_iter().map(|segment| shown(broker, segment)).collect();
+    Ok(Json(SegmentsPage { segments, next: None }))
+}
+
+fn shown(broker: &Broker, segment: SegmentListing) -> ShownSegment {
+    let topic = broker.topics().by_id(segment.tp.topic_id).map(|topic| topic.name.as_str().to_owned());
+    let url = format!("{}/{}", broker.bucket_url().trim_end_matches('/'), segment.key);
+    ShownSegment {
+        topic,
+        topic_id: segment.tp.topic_id.to_string(),
+        partition: segment.tp.partition,
+        state: segment.state.to_owned(),
+        base_offset: segment.base_offset.get(),
+        end_offset: segment.end_offset.get(),
+        records: segment.record_count,
+        object_bytes: segment.object_size_bytes,
+        log_bytes: segment.log_size_bytes,
+        min_timestamp: segment.min_timestamp_ms,
+        max_timestamp: segment.max_timestamp_ms,
+        leader_epoch: segment.leader_epoch.get(),
+        generation: segment.generation,
+        segment_id: segment.id,
+        digest: segment.digest,
+        url,
+        key: segment.key,
+        created_at: segment.created_at_ms,
+        changed_at: segment.changed_at_ms,
+    }
+}

@@ -1,0 +1,129 @@
+//! One remote segment, read by itself: from the bucket or from a file that somebody copied.
+//!
+//! # Consistency
+//! An object never changes under its key, so what is read in several steps belongs together.
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use crate::object_storage::{Bucket, ObjectKey};
+use crate::tiering::digest::{Digest, RecordDigest};
+use crate::tiering::parquet::{Footer, FooterError, RowGroup};
+
+use std::sync::Arc;
+
+/// What is read first, from the end: most footers are smaller.
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// Where the bytes are.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In a bucket.
+    Object(Bucket, ObjectKey),
+    /// Read already.
+    Bytes(Bytes),
+}
+
+/// An object whose footer is known.
+#[derive(Debug)]
+pub struct SegmentObject {
+    place: Place,
+    size_bytes: u64,
+    footer: Arc<Footer>,
+}
+
+/// An object that is not what it should be, or that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// It is not there.
+    #[error("it is missing from the bucket")]
+    Missing,
+    /// The bucket does not give it.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It is damaged.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+}
+
+impl Place {
+    async fn size(&self) -> Result<u64, ObjectError> {
+        match self {
+            Self::Object(bucket, key) => {
+                let size = bucket.size(key).await.map_err(|error| ObjectError::Unreadable(error.to_string()))?;
+                size.ok_or(ObjectError::Missing)
+            }
+            Self::Bytes(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    async fn read(&self, range: std::ops::Range<u64>) -> Result<Bytes, ObjectError> {
+        match self {
+            Self::Object(bucket, key) => {
+                bucket.get_range(key, range).await.map_err(|error| ObjectError::Unreadable(error.to_string()))
+            }
+            Self::Bytes(bytes) => {
+                let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(bytes.slice(at(range.start)..at(range.end)))
+            }
+        }
+    }
+}
+
+impl SegmentObject {
+    /// Reads the footer.
+    pub async fn open(place: Place) -> Result<Self, ObjectError> {
+        let size_bytes = place.size().await?;
+        let mut tail_bytes = TAIL_BYTES.min(size_bytes);
+        loop {
+            let tail = place.read(size_bytes - tail_bytes..size_bytes).await?;
+            match Footer::parse(size_bytes, &tail) {
+                Ok(footer) => return Ok(Self { place, size_bytes, footer: Arc::new(footer) }),
+                Err(FooterError::NeedMore(more)) if more as u64 > tail_bytes && more as u64 <= size_bytes => {
+                    tail_bytes = more as u64;
+                }
+                Err(error) => return Err(ObjectError::Damaged(error.to_string())),
+            }
+        }
+    }
+
+    /// How large it is.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// What it says of itself.
+    pub fn footer(&self) -> &Footer {
+        &self.footer
+    }
+
+    /// Decodes every record; returns their digest, which is to be the footer's own.
+    pub async fn check_records(&self) -> Result<Digest, ObjectError> {
+        let mut digest = RecordDigest::default();
+        for (number, group) in self.footer.row_groups().iter().enumerate() {
+            let bytes = self.place.read(group.bytes.clone()).await?;
+            let footer = Arc::clone(&self.footer);
+            let decoding = spawn_blocking(move || {
+                let decoded = footer.decode_row_group(number, bytes);
+                decoded.map(|decoded| {
+                    push_all(&mut digest, &decoded);
+                    digest
+                })
+            });
+            let decoded = decoding.await.map_err(|error| ObjectError::Damaged(error.to_string()))?;
+            digest = decoded.map_err(|error| ObjectError::Damaged(format!("row group {number}: {error}")))?;
+        }
+        let found = digest.finish();
+        let own = self.footer.digest();
+        if found == own {
+            return Ok(found);
+        }
+        Err(ObjectError::Damaged(format!("its records have the digest {found}, its footer says {own}")))
+    }
+}
+
+fn push_all(digest: &mut RecordDigest, group: &RowGroup) {
+    for row in group.iter() {
+        digest.push(row.offset, row.timestamp_ms, row.key, row.value, row.headers);
+    }
+}

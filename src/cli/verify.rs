@@ -1,0 +1,263 @@
+//! `tidelog segments verify`: whether catalog and bucket agree, and whether every object holds what it says.
+//!
+//! # Consistency
+//! The bucket is listed first, then the catalog is read: whatever the listing shows had a row before it had a byte, so an
+//! object without a row is either nobody's, or gone by the time it is looked for again.
+
+use std::collections::HashMap;
+
+use clap::Args;
+use futures::{StreamExt, TryStreamExt};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::admin::shown::{SegmentsPage, ShownSegment, ShownTier};
+use crate::object_storage::{Bucket, ObjectKey, key};
+
+use super::admin_client::{AdminArgs, AdminClient};
+use super::bucket_args::BucketArgs;
+use super::outcome::{Exit, Failure};
+use super::output::{print_json, print_line};
+use super::segment_object::{ObjectError, Place, SegmentObject};
+use super::segments::{live, wanted};
+
+/// Objects that are checked at once.
+const AT_ONCE: usize = 4;
+
+/// What to verify.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Only this topic
+    pub topic: Option<String>,
+    /// Only this partition
+    #[arg(short, long)]
+    pub partition: Option<i32>,
+    /// Footers only, not every record
+    #[arg(long)]
+    pub quick: bool,
+    /// JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    admin: AdminArgs,
+    #[command(flatten)]
+    bucket: BucketArgs,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Finding {
+    /// What kind: missing, damaged, unreadable, mismatch, gap, unknown.
+    kind: &'static str,
+    /// Where.
+    place: String,
+    /// What, and what it means.
+    text: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Verified {
+    partitions: usize,
+    segments: usize,
+    records: u64,
+    object_bytes: u64,
+    records_checked: bool,
+    findings: Vec<Finding>,
+}
+
+/// Runs it.
+pub(super) async fn run(args: &VerifyArgs) -> Result<(), Failure> {
+    let admin = AdminClient::new(&args.admin);
+    let bucket = args.bucket.open(&admin.broker().await?.bucket).await?;
+    let partitions = wanted(&admin, args.topic.as_deref(), args.partition).await?;
+    // Before the rows: see above.
+    let listed = if args.topic.is_none() { Some(listing(&bucket).await?) } else { None };
+    let mut verified =
+        Verified { partitions: partitions.len(), records_checked: !args.quick, ..Verified::default() };
+    let mut segments = Vec::new();
+    for partition in &partitions {
+        let rows = live(&admin, &partition.topic, partition.partition).await?;
+        verified.findings.extend(gaps(partition, &rows));
+        segments.extend(rows);
+    }
+    verified.segments = segments.len();
+    verified.records = segments.iter().map(|segment| segment.records).sum();
+    verified.object_bytes = segments.iter().map(|segment| segment.object_bytes).sum();
+    verified.findings.extend(check_objects(args, &bucket, &segments).await);
+    if let Some(listed) = listed {
+        verified.findings.extend(unknown(&admin, &bucket, listed, &segments).await?);
+    }
+    report(args, &verified)
+}
+
+fn report(args: &VerifyArgs, verified: &Verified) -> Result<(), Failure> {
+    if args.json {
+        print_json(verified)?;
+    } else {
+        for finding in &verified.findings {
+            print_line(&format!("{}: {}: {}", finding.kind, finding.place, finding.text))?;
+        }
+        let how = if args.quick { "footers read" } else { "every record decoded" };
+        print_line(&format!(
+            "{} partitions, {} segments, {} records, {} ({how})",
+            verified.partitions,
+            verified.segments,
+            verified.records,
+            indicatif::BinaryBytes(verified.object_bytes)
+        ))?;
+    }
+    match verified.findings.len() {
+        0 => Ok(()),
+        count => Err(Failure::new(Exit::Wrong, format!("{count} findings; nothing was changed"))),
+    }
+}
+
+/// What lies in the bucket and has the form of a segment, with its size.
+async fn listing(bucket: &Bucket) -> Result<HashMap<String, u64>, Failure> {
+    let mut listed = HashMap::new();
+    let mut objects = bucket.list(&key::all_topics());
+    let unreachable = |error| Failure::new(Exit::Unreachable, error);
+    while let Some(object) = objects.try_next().await.map_err(unreachable)? {
+        if key::parse_data(&object.key).is_some() {
+            listed.insert(object.key.as_str().to_owned(), object.size_bytes);
+        }
+    }
+    Ok(listed)
+}
+
+/// Offsets that no live segment stands for, and those that two do.
+fn gaps(partition: &ShownTier, rows: &[ShownSegment]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let place = format!("{}:{}", partition.topic, partition.partition);
+    let mut finding = |text: String| findings.push(Finding { kind: "gap", place: place.clone(), text });
+    let mut next = partition.log_start_offset;
+    for row in rows {
+        if row.base_offset > next {
+            finding(format!("no segment holds the offsets from {next} to {}", row.base_offset - 1));
+        } else if row.base_offset < next && next > partition.log_start_offset {
+            finding(format!("two segments hold the offsets from {} to {}", row.base_offset, next - 1));
+        }
+        next = next.max(row.end_offset + 1);
+    }
+    if let Some(tiered_to) = partition.tiered_to.filter(|tiered_to| *tiered_to > next) {
+        finding(format!("no segment holds the offsets from {next} to {}", tiered_to - 1));
+    }
+    findings
+}
+
+async fn check_objects(args: &VerifyArgs, bucket: &Bucket, segments: &[ShownSegment]) -> Vec<Finding> {
+    let bar = progress(segments);
+    let checks = futures::stream::iter(segments).map(|segment| {
+        let bar = bar.clone();
+        async move {
+            let checked = check_object(args, bucket, segment).await;
+            bar.inc(segment.object_bytes);
+            let (kind, text) = checked.err()?;
+            Some(Finding { kind, place: segment.key.clone(), text })
+        }
+    });
+    let findings: Vec<Option<Finding>> = checks.buffered(AT_ONCE).collect().await;
+    bar.finish_and_clear();
+    findings.into_iter().flatten().collect()
+}
+
+fn progress(segments: &[ShownSegment]) -> ProgressBar {
+    use std::io::IsTerminal as _;
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(segments.iter().map(|segment| segment.object_bytes).sum());
+    if let Ok(style) = ProgressStyle::with_template("checked {bar:40} {bytes} of {total_bytes} ({bytes_per_sec})") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+async fn check_object(
+    args: &VerifyArgs,
+    bucket: &Bucket,
+    segment: &ShownSegment,
+) -> Result<(), (&'static str, String)> {
+    let wrong = |error: ObjectError| match error {
+        ObjectError::Missing => ("missing", error.to_string()),
+        ObjectError::Unreadable(_) => ("unreadable", error.to_string()),
+        ObjectError::Damaged(_) => ("damaged", error.to_string()),
+    };
+    let key = ObjectKey::parse(&segment.key).map_err(|error| ("damaged", error.to_string()))?;
+    let object = SegmentObject::open(Place::Object(bucket.clone(), key)).await.map_err(wrong)?;
+    let header = object.footer().header();
+    let differs = |what: &str, object: String, catalog: String| {
+        Err(("mismatch", format!("its {what} is {object}, the catalog says {catalog}")))
+    };
+    if object.size_bytes() != segment.object_bytes {
+        return differs("size", object.size_bytes().to_string(), segment.object_bytes.to_string());
+    }
+    let whose = (header.topic_id.to_string(), header.partition);
+    if whose != (segment.topic_id.clone(), segment.partition) {
+        return differs("partition", format!("{whose:?}"), format!("({}, {})", segment.topic_id, segment.partition));
+    }
+    // A row may stand for less than its object.
+    if header.base_offset.get() > segment.base_offset || header.end_offset.get() < segment.end_offset {
+        let range = |base: i64, end: i64| format!("{base} to {end}");
+        let own = range(header.base_offset.get(), header.end_offset.get());
+        return differs("range", own, range(segment.base_offset, segment.end_offset));
+    }
+    let digest = object.footer().digest().to_string();
+    if digest != segment.digest {
+        return differs("digest", digest, segment.digest.clone());
+    }
+    if !args.quick {
+        object.check_records().await.map_err(wrong)?;
+    }
+    Ok(())
+}
+
+/// Objects that no row of the catalog names.
+async fn unknown(
+    admin: &AdminClient,
+    bucket: &Bucket,
+    mut listed: HashMap<String, u64>,
+    live: &[ShownSegment],
+) -> Result<Vec<Finding>, Failure> {
+    let passing: SegmentsPage = admin.get("/api/segments/passing").await?;
+    for segment in live.iter().chain(&passing.segments) {
+        listed.remove(&segment.key);
+    }
+    let mut nobodys: Vec<(String, u64)> = listed.into_iter().collect();
+    nobodys.sort();
+    let mut findings = Vec::new();
+    for (place, size) in nobodys {
+        let Ok(key) = ObjectKey::parse(&place) else { continue };
+        // What was live when it was listed may be gone by now.
+        let still_there = bucket.size(&key).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
+        if still_there.is_some() {
+            let text = format!("{size} bytes that no row of the catalog names; nothing deletes it by itself");
+            findings.push(Finding { kind: "unknown", place, text });
+        }
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(base_offset: i64, end_offset: i64) -> ShownSegment {
+        ShownSegment { base_offset, end_offset, ..ShownSegment::default() }
+    }
+
+    fn found(log_start_offset: i64, tiered_to: i64, rows: &[ShownSegment]) -> Vec<String> {
+        let tier = ShownTier { log_start_offset, tiered_to: Some(tiered_to), ..ShownTier::default() };
+        gaps(&tier, rows).into_iter().map(|finding| finding.text).collect()
+    }
+
+    #[test]
+    fn live_segments_tile_what_is_tiered() {
+        assert!(found(0, 20, &[row(0, 9), row(10, 19)]).is_empty());
+        assert!(found(5, 20, &[row(0, 9), row(10, 19)]).is_empty(), "log start may cut the first");
+        assert!(found(0, 0, &[]).is_empty());
+        assert_eq!(found(0, 20, &[row(0, 9)]), ["no segment holds the offsets from 10 to 19"]);
+        assert_eq!(found(0, 20, &[row(0, 9), row(12, 19)]), ["no segment holds the offsets from 10 to 11"]);
+        assert_eq!(found(0, 20, &[row(0, 9), row(8, 19)]), ["two segments hold the offsets from 8 to 9"]);
+    }
+}
