@@ -6,29 +6,39 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::telemetry;
 
 use super::status::{Phase, Status};
+use super::{broker_info, process, segments, tier};
+
+const INDEX: &str = "\
+tidelog
+
+GET  /healthz               200 while the process runs
+GET  /readyz                200 once Kafka clients are served
+GET  /metrics               for Prometheus
+GET  /api/broker            who answers
+GET  /api/tier              how far tiering is
+POST /api/tier/skip         gives up what cannot be uploaded
+GET  /api/segments          ?topic=T&partition=P[&from=OFFSET]: the live remote segments
+GET  /api/segments/passing  remote segments on their way in or out
+";
 
 /// All paths.
 pub(super) fn router(status: Arc<Status>) -> Router {
     Router::new()
-        .route("/", get(index))
-        .route("/healthz", get(healthz))
+        .route("/", get(|| async { INDEX }))
+        .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/api/broker", get(broker_info::broker))
+        .route("/api/tier", get(tier::status))
+        .route("/api/tier/skip", post(tier::skip))
+        .route("/api/segments", get(segments::live))
+        .route("/api/segments/passing", get(segments::passing))
         .with_state(status)
-}
-
-async fn index() -> &'static str {
-    "tidelog\n\n/healthz  200 while the process runs\n/readyz   200 once Kafka clients are served\n/metrics  for Prometheus\n"
-}
-
-/// The process runs.
-async fn healthz() -> &'static str {
-    "ok\n"
 }
 
 /// Clients are served.
@@ -40,5 +50,6 @@ async fn readyz(State(status): State<Arc<Status>>) -> Response {
 
 async fn metrics() -> Response {
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, telemetry::render_metrics()).into_response()
+    let text = format!("{}{}", telemetry::render_metrics(), process::metrics());
+    (content_type, text).into_response()
 }

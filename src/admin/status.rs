@@ -6,6 +6,8 @@ use parking_lot::RwLock;
 
 use crate::broker::Broker;
 
+use super::refused::Refused;
+
 /// How far the process is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
@@ -59,8 +61,8 @@ impl Status {
         *self.phase.read()
     }
 
-    /// The broker, once it serves clients.
-    pub fn broker(&self) -> Option<&Arc<Broker>> {
-        self.broker.get()
+    /// The broker; a refusal where it does not serve clients yet.
+    pub(super) fn serving(&self) -> Result<&Arc<Broker>, Refused> {
+        self.broker.get().ok_or_else(|| Refused::unavailable("the broker is starting; ask again when /readyz says ready"))
     }
 }

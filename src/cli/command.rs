@@ -5,7 +5,9 @@ use clap::{Parser, Subcommand};
 use super::config_command::ConfigCommand;
 use super::consume::ConsumeArgs;
 use super::produce::ProduceArgs;
+use super::segments::SegmentsCommand;
 use super::serve_args::ServeArgs;
+use super::tier::TierCommand;
 use super::topics::TopicsCommand;
 
 const AFTER: &str = "\
@@ -40,6 +42,12 @@ pub enum Command {
     Produce(ProduceArgs),
     /// Read a topic, of any Kafka
     Consume(ConsumeArgs),
+    /// List, inspect and verify the remote segments in the bucket
+    #[command(subcommand)]
+    Segments(SegmentsCommand),
+    /// Show how far tiering is; give up what cannot be uploaded
+    #[command(subcommand)]
+    Tier(TierCommand),
     /// Check a settings file, show settings
     #[command(subcommand)]
     Config(ConfigCommand),

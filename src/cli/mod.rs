@@ -2,7 +2,8 @@
 //!
 //! In reading order: what can be typed ([`command`]), how a run ends ([`outcome`]), where output goes ([`output`],
 //! [`table`]), what a command runs on ([`run`], [`signals`]); the broker ([`serve`]) and its settings
-//! ([`config_command`]); then what speaks to any Kafka: [`topics`], [`produce`], [`consume`].
+//! ([`config_command`]); then what speaks to any Kafka: [`topics`], [`produce`], [`consume`]; and
+//! what asks a broker's admin API and its bucket: [`tier`], [`segments`].
 
 pub mod command;
 pub mod outcome;
@@ -29,5 +30,15 @@ pub mod reading;
 pub mod start_at;
 
 pub mod consume;
+
+pub mod admin_client;
+pub mod bucket_args;
+pub mod segment_object;
+
+mod inspect;
+mod verify;
+
+pub mod segments;
+pub mod tier;
 
 pub use run::run;

@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use super::command::{Command, Tidelog};
 use super::outcome::{Exit, Failure};
-use super::{config_command, consume, output, produce, serve, topics};
+use super::{config_command, consume, output, produce, segments, serve, tier, topics};
 
 /// How long what still runs on the runtime's threads is waited for at the end.
 const LEFTOVERS: Duration = Duration::from_secs(5);
@@ -34,6 +34,8 @@ pub fn run() -> ExitCode {
         Command::Topics(command) => topics::run(&command),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
+        Command::Segments(command) => segments::run(&command),
+        Command::Tier(command) => tier::run(&command),
         Command::Config(command) => config_command::run(&command, given),
     };
     match done {

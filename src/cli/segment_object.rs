@@ -79,8 +79,8 @@ impl SegmentObject {
             let tail = place.read(size_bytes - tail_bytes..size_bytes).await?;
             match Footer::parse(size_bytes, &tail) {
                 Ok(footer) => return Ok(Self { place, size_bytes, footer: Arc::new(footer) }),
-                Err(FooterError::NeedMore(more)) if more as u64 > tail_bytes && more as u64 <= size_bytes => {
-                    tail_bytes = more as u64;
+                Err(FooterError::NeedMore { need, .. }) if (tail_bytes + 1..=size_bytes).contains(&(need as u64)) => {
+                    tail_bytes = need as u64;
                 }
                 Err(error) => return Err(ObjectError::Damaged(error.to_string())),
             }
