@@ -63,6 +63,8 @@ impl Status {
 
     /// The broker; a refusal where it does not serve clients yet.
     pub(super) fn serving(&self) -> Result<&Arc<Broker>, Refused> {
-        self.broker.get().ok_or_else(|| Refused::unavailable("the broker is starting; ask again when /readyz says ready"))
+        self.broker
+            .get()
+            .ok_or_else(|| Refused::unavailable("the broker is starting; ask again when /readyz says ready"))
     }
 }

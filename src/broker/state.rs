@@ -97,6 +97,11 @@ impl Broker {
         &self.tiers
     }
 
+    /// `--bucket`.
+    pub fn bucket_url(&self) -> &str {
+        &self.options.bucket_url
+    }
+
     /// The partition, by name.
     pub fn partition(&self, topic: &str, partition: i32) -> Option<Arc<Partition>> {
         self.topics().by_name(topic)?.partition(partition).cloned()

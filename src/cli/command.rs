@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::config_command::ConfigCommand;
 use super::consume::ConsumeArgs;
+use super::demo::DemoArgs;
 use super::produce::ProduceArgs;
 use super::segments::SegmentsCommand;
 use super::serve_args::ServeArgs;
@@ -35,6 +36,8 @@ pub struct Tidelog {
 pub enum Command {
     /// Run a broker
     Serve(ServeArgs),
+    /// See the whole job in under a minute: produce, tier, drop local segments, read all back
+    Demo(DemoArgs),
     /// Make, list, describe, alter and delete topics, of any Kafka
     #[command(subcommand)]
     Topics(TopicsCommand),

@@ -163,7 +163,8 @@ fn shown(segment: &Inspected) -> String {
     let packed = format!("{} for {} of log", BinaryBytes(segment.object_bytes), BinaryBytes(segment.log_bytes));
     fact("object", packed);
     fact("footer", BinaryBytes(segment.footer_bytes as u64).to_string());
-    let snapshot = segment.producer_snapshot_bytes.map_or_else(|| "-".to_owned(), |bytes| BinaryBytes(bytes).to_string());
+    let snapshot =
+        segment.producer_snapshot_bytes.map_or_else(|| "-".to_owned(), |bytes| BinaryBytes(bytes).to_string());
     fact("producer snapshot", snapshot);
     fact("generation", segment.generation.to_string());
     fact("digest", segment.digest.clone());

@@ -3,7 +3,7 @@
 //! In reading order: what can be typed ([`command`]), how a run ends ([`outcome`]), where output goes ([`output`],
 //! [`table`]), what a command runs on ([`run`], [`signals`]); the broker ([`serve`]) and its settings
 //! ([`config_command`]); then what speaks to any Kafka: [`topics`], [`produce`], [`consume`]; and
-//! what asks a broker's admin API and its bucket: [`tier`], [`segments`].
+//! what asks a broker's admin API and its bucket: [`tier`], [`segments`]; and all of it at once: [`demo`].
 
 pub mod command;
 pub mod outcome;
@@ -13,6 +13,7 @@ pub mod signals;
 pub mod table;
 
 pub mod config_command;
+pub mod running;
 pub mod serve;
 pub mod serve_args;
 
@@ -40,5 +41,7 @@ mod verify;
 
 pub mod segments;
 pub mod tier;
+
+pub mod demo;
 
 pub use run::run;

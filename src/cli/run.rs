@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use super::command::{Command, Tidelog};
 use super::outcome::{Exit, Failure};
-use super::{config_command, consume, output, produce, segments, serve, tier, topics};
+use super::{config_command, consume, demo, output, produce, segments, serve, tier, topics};
 
 /// How long what still runs on the runtime's threads is waited for at the end.
 const LEFTOVERS: Duration = Duration::from_secs(5);
@@ -31,6 +31,7 @@ pub fn run() -> ExitCode {
     let given = matches.subcommand().map_or(&matches, |(_, given)| given);
     let done = match parsed.command {
         Command::Serve(args) => serve::run(&args, given),
+        Command::Demo(args) => demo::run(&args),
         Command::Topics(command) => topics::run(&command),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),

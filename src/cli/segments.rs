@@ -124,11 +124,7 @@ pub(super) async fn wanted(
 }
 
 /// All live segments of a partition, in order.
-pub(super) async fn live(
-    admin: &AdminClient,
-    topic: &str,
-    partition: i32,
-) -> Result<Vec<ShownSegment>, Failure> {
+pub(super) async fn live(admin: &AdminClient, topic: &str, partition: i32) -> Result<Vec<ShownSegment>, Failure> {
     let mut segments = Vec::new();
     let mut from = 0;
     loop {

@@ -77,7 +77,8 @@ impl StartAt {
                 Self::End => end,
                 Self::Offset(offset) if (start..=end).contains(&offset) => offset,
                 Self::Offset(offset) => {
-                    let text = format!("{topic}-{partition} has no offset {offset}: it begins at {start}, next is {end}");
+                    let text =
+                        format!("{topic}-{partition} has no offset {offset}: it begins at {start}, next is {end}");
                     return Err(Failure::new(Exit::NotFound, text));
                 }
                 Self::Last(count) => (end - count).max(start),

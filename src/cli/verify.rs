@@ -72,8 +72,7 @@ pub(super) async fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let partitions = wanted(&admin, args.topic.as_deref(), args.partition).await?;
     // Before the rows: see above.
     let listed = if args.topic.is_none() { Some(listing(&bucket).await?) } else { None };
-    let mut verified =
-        Verified { partitions: partitions.len(), records_checked: !args.quick, ..Verified::default() };
+    let mut verified = Verified { partitions: partitions.len(), records_checked: !args.quick, ..Verified::default() };
     let mut segments = Vec::new();
     for partition in &partitions {
         let rows = live(&admin, &partition.topic, partition.partition).await?;

@@ -40,6 +40,16 @@ pub enum TimestampType {
     LogAppendTime,
 }
 
+impl TimestampType {
+    /// Kafka's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CreateTime => "CreateTime",
+            Self::LogAppendTime => "LogAppendTime",
+        }
+    }
+}
+
 /// `compression.type`: as produced, or packed anew at append.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TopicCompression {

@@ -103,8 +103,7 @@ impl KafkaClient {
             });
             let mut asked_topic = ListOffsetsTopic::default().with_name(topic_name(topic));
             asked_topic.partitions = asked.collect();
-            let mut request =
-                ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked_topic]);
+            let mut request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked_topic]);
             if version >= 10 {
                 request.timeout_ms = 30_000;
             }

@@ -1,0 +1,122 @@
+//! A broker in this process, from its options to its end: what `serve` and `demo` run.
+//!
+//! HTTP first, so that health checks have an answer; then the broker, whose logs may take their time; then the Kafka front
+//! end, and only then is the process ready. It stops in the reverse order, each step bounded.
+//!
+//! # Crash safety
+//! A step of the end that takes too long is given up: what was acknowledged is stable, the next start recovers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::admin::{AdminServer, Status};
+use crate::broker::{Broker, BrokerParts, Endpoint, StartError};
+use crate::catalog;
+use crate::clock::{Clock, SystemClock};
+use crate::config::ServeOptions;
+use crate::config::listeners::shown;
+use crate::disk::RealDisk;
+use crate::object_storage::{BucketError, ErrorKind};
+use crate::server::dispatch::Shared;
+use crate::server::front_end::table;
+use crate::server::{FetchLimits, FrontEnd, Server};
+
+use super::outcome::{Exit, Failure};
+
+/// How long clients have to get their last answers.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long flushing may take.
+const FLUSH: Duration = Duration::from_secs(60);
+/// How long HTTP may take to end.
+const HTTP_END: Duration = Duration::from_secs(1);
+
+/// A broker that serves clients.
+#[derive(Debug)]
+pub struct Running {
+    broker: Arc<Broker>,
+    status: Arc<Status>,
+    server: Server,
+    http: AdminServer,
+}
+
+impl Running {
+    /// Starts one; ready when it returns.
+    pub async fn start(options: &ServeOptions) -> Result<Self, Failure> {
+        let clock = SystemClock::shared();
+        let status = Status::starting();
+        let http = AdminServer::serve(&options.http, Arc::clone(&status), Arc::clone(&clock)).await;
+        let http = http.map_err(Failure::failed)?;
+        let parts = BrokerParts::new(Arc::new(RealDisk), clock, rand::random);
+        let broker = Broker::start(options.broker.clone(), parts).await.map_err(|error| start_failure(&error))?;
+        let server = match listen(options, &broker).await {
+            Ok(server) => server,
+            Err(failure) => {
+                stop_broker(&broker).await?;
+                return Err(failure);
+            }
+        };
+        status.ready(&broker);
+        Ok(Self { broker, status, server, http })
+    }
+
+    /// The broker.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// Where clients are told to connect.
+    pub fn address(&self) -> String {
+        shown(&self.broker.advertised())
+    }
+
+    /// Where HTTP is.
+    pub fn http(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// Lets clients go, flushes, ends.
+    pub async fn stop(self) -> Result<(), Failure> {
+        self.status.stopping();
+        self.server.stop(DRAIN).await;
+        let stopped = stop_broker(&self.broker).await;
+        self.http.stop(HTTP_END).await;
+        stopped
+    }
+}
+
+fn start_failure(error: &StartError) -> Failure {
+    let is_away = |error: &BucketError| matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut);
+    let unreachable = match error {
+        StartError::OpenCatalog(catalog::OpenError::Storage { .. }) | StartError::Lineage(_) => true,
+        StartError::SelfTest(error) => error.source.as_ref().is_some_and(is_away),
+        _ => false,
+    };
+    Failure::new(if unreachable { Exit::Unreachable } else { Exit::Failed }, error)
+}
+
+async fn listen(options: &ServeOptions, broker: &Arc<Broker>) -> Result<Server, Failure> {
+    let settings = broker.settings();
+    let front_end = FrontEnd::new(Arc::clone(broker), FetchLimits::from(&*settings));
+    let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
+    let server = Server::serve(options.server.clone(), shared, Arc::clone(broker.clock()))
+        .await
+        .map_err(|error| Failure::failed(format!("{error} Give --listen another HOST:PORT")))?;
+    let advertised = broker.advertised();
+    if advertised.port == 0 {
+        let port = server.address().port();
+        broker.set_advertised(Endpoint { port, host: advertised.host.clone() });
+    }
+    Ok(server)
+}
+
+async fn stop_broker(broker: &Arc<Broker>) -> Result<(), Failure> {
+    let clock: &Arc<dyn Clock> = broker.clock();
+    tokio::select! {
+        () = broker.stop() => Ok(()),
+        () = clock.sleep(FLUSH) => Err(Failure::failed(format!(
+            "flushing took longer than {} s and was given up; nothing acknowledged is lost, the next start recovers",
+            FLUSH.as_secs()
+        ))),
+    }
+}
