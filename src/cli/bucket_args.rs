@@ -38,7 +38,6 @@ impl BucketArgs {
             layers.file = file::read(path).map_err(Failure::usage)?;
         }
         let settings = layers.merge().and_then(|merged| merged.broker_settings()).map_err(Failure::usage)?;
-        let _ = settings;
-        Ok(BucketOptions::default())
+        BucketOptions::from_settings(&settings).map_err(Failure::usage)
     }
 }

@@ -48,7 +48,9 @@ impl Running {
         let http = AdminServer::serve(&options.http, Arc::clone(&status), Arc::clone(&clock)).await;
         let http = http.map_err(Failure::failed)?;
         let parts = BrokerParts::new(Arc::new(RealDisk), clock, rand::random);
-        let broker = Broker::start(options.broker.clone(), parts).await.map_err(|error| start_failure(&error))?;
+        let mut broker = options.broker.clone();
+        broker.bucket.seed = rand::random();
+        let broker = Box::pin(Broker::start(broker, parts)).await.map_err(|error| start_failure(&error))?;
         let server = match listen(options, &broker).await {
             Ok(server) => server,
             Err(failure) => {

@@ -56,7 +56,7 @@ impl ServeOptions {
             None => file_url(&data_dir.join("bucket")).map_err(|reason| unfit(merged, "log.dirs", reason))?,
         };
         let broker_id = BrokerId(i32::try_from(settings.number("node.id")).unwrap_or(i32::MAX));
-        let bucket = BucketOptions::default();
+        let bucket = BucketOptions::from_settings(&settings)?;
         let broker = BrokerOptions { broker_id, data_dir, advertised, catalog_url, bucket_url, bucket, settings };
         Ok(Self { broker, server, http, warnings })
     }

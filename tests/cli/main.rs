@@ -3,9 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a panic")]
 
 mod config;
-mod demo;
 mod home;
 mod readme;
 mod serve;
 mod settings;
-mod topics;

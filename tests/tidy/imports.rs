@@ -22,9 +22,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("coordinator", &["catalog"]),
     ("broker", &["record", "object_storage", "catalog", "log", "tiering", "replication", "coordinator"]),
     ("server", &["record", "object_storage", "log", "net", "tiering", "replication", "coordinator", "broker"]),
-    ("admin", &["broker"]),
+    ("admin", &["broker", "tiering"]),
     ("config", &["object_storage", "broker", "server"]),
-    ("cli", &["record", "net", "broker", "server", "admin", "config"]),
+    ("cli", &["record", "object_storage", "catalog", "net", "tiering", "broker", "server", "admin", "config"]),
 ];
 
 /// Every room there is.
