@@ -8,8 +8,8 @@ use crate::model::Codec;
 use crate::tiering::parquet::{DecodeError, Footer, FooterError};
 
 fn file() -> File {
-    let records = (0..200).map(|offset| Plain { headers: vec![("h".to_owned(), None)], ..plain(offset, offset) });
-    write(&[Entry::Batch(Batch::of(records.collect(), Codec::None, 1))], 0, 199, &small())
+    let records = (0..50).map(|offset| Plain { headers: vec![("h".to_owned(), None)], ..plain(offset, offset) });
+    write(&[Entry::Batch(Batch::of(records.collect(), Codec::None, 1))], 0, 49, &small())
 }
 
 /// Reads all that can be read.
@@ -121,7 +121,7 @@ fn a_newer_version_is_named() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

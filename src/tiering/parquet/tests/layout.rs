@@ -3,7 +3,7 @@
 use parquet::basic::{
     Compression, ConvertedType, Encoding, LogicalType, PageType, Repetition, TimeUnit, Type as Physical,
 };
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::ReaderProperties;
 use parquet::file::reader::FileReader as _;
@@ -42,6 +42,7 @@ fn file(key_bytes: usize, value_bytes: usize) -> File {
 fn metadata(file: &File) -> ParquetMetaData {
     ParquetMetaDataReader::new()
         .with_page_index_policy(PageIndexPolicy::Required)
+        .with_metadata_options(Some(ParquetMetaDataOptions::new().with_encoding_stats_as_mask(false)))
         .parse_and_finish(&file.bytes)
         .unwrap()
 }

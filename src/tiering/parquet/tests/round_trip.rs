@@ -7,7 +7,7 @@ use crate::model::{Codec, Offset};
 use crate::tiering::parquet::{Wanted, WriterOptions};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn batches_become_rows_and_batches_again(
