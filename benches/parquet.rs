@@ -1,0 +1,236 @@
+//! Records as Parquet and back, in bytes of record per second of one core's time, each beside what bounds it: copying,
+//! checksumming, and packing and unpacking the same bytes with zstd.
+//!
+//! `cargo bench --bench parquet`. Time is the thread's own CPU time, so that a busy machine does not show in it.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use bytes::Bytes;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+use tidelog::model::{Codec, LeaderEpoch, Offset, TopicId, TopicName};
+use tidelog::record::{BatchBuilder, BatchSpec, BatchView};
+use tidelog::tiering::parquet::{
+    Aborted, Encoder, Feed, FinishedSegment, Footer, Lineage, SegmentHeader, SegmentWriter, Source, Wanted,
+    WriterOptions,
+};
+
+const RECORD_BYTES: usize = 64 << 20;
+const BATCH_BYTES: usize = 64 * 1024;
+const KEY_BYTES: usize = 16;
+
+/// The thread's CPU time.
+struct CpuTime;
+
+/// Nanoseconds on a CPU so far; `None` where the system does not tell.
+fn on_cpu() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
+}
+
+impl Measurement for CpuTime {
+    type Intermediate = (Option<Duration>, <WallTime as Measurement>::Intermediate);
+    type Value = Duration;
+
+    fn start(&self) -> Self::Intermediate {
+        (on_cpu(), WallTime.start())
+    }
+
+    fn end(&self, begun: Self::Intermediate) -> Duration {
+        match (begun.0, on_cpu()) {
+            (Some(begun), Some(now)) => now - begun,
+            _ => WallTime.end(begun.1),
+        }
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
+/// A log of records of `size` bytes, half of them random and half repeated, in batches as producers send them.
+struct Log {
+    batches: Vec<Bytes>,
+    records: i64,
+}
+
+impl Log {
+    fn new(size: usize, codec: Codec) -> Self {
+        let mut noise = blake3::Hasher::new().update(b"noise").finalize_xof();
+        let records = i64::try_from(RECORD_BYTES / size).expect("a count");
+        let (mut batches, mut offset) = (Vec::new(), 0);
+        let mut value = vec![b'r'; size - KEY_BYTES];
+        while offset < records {
+            let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::new(offset), LeaderEpoch::new(1), codec));
+            while offset < records && builder.size_bytes() < BATCH_BYTES {
+                let half = value.len() / 2;
+                noise.fill(&mut value[..half]);
+                let key = format!("{:016x}", offset.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed()));
+                let timestamp_ms = 1_700_000_000_000 + offset / 100;
+                let headers = std::iter::empty();
+                builder
+                    .push(Offset::new(offset), timestamp_ms, Some(key.as_bytes()), Some(&value), headers)
+                    .expect("room");
+                offset += 1;
+            }
+            batches.push(builder.build_bytes().expect("a batch"));
+        }
+        Self { batches, records }
+    }
+
+    fn views(&self) -> impl Iterator<Item = BatchView<'_>> {
+        self.batches.iter().map(|bytes| BatchView::parse(bytes).expect("a batch"))
+    }
+
+    fn end(&self) -> Offset {
+        Offset::new(self.records - 1)
+    }
+
+    fn header(&self) -> SegmentHeader {
+        SegmentHeader {
+            topic_name: TopicName::parse("bench").expect("a name"),
+            topic_id: TopicId::from_uuid(uuid::Uuid::from_u128(1)),
+            partition: 0,
+            base_offset: Offset::ZERO,
+            end_offset: self.end(),
+            lineage: Lineage::default(),
+        }
+    }
+
+    /// Encodes and looks at nothing again.
+    fn encode(&self) -> usize {
+        let options = WriterOptions::default();
+        let mut encoder = Encoder::new(&options).expect("an encoder");
+        let mut source = Source::new(options.row_group_bytes);
+        let (mut bytes, mut last) = (0, Offset::new(-1));
+        let mut cut = |source: &mut Source| {
+            let (rows, taken) = source.cut(0).expect("columns");
+            bytes += encoder.row_group(&rows).expect("a row group").bytes.len();
+            drop(rows);
+            source.reuse(taken);
+        };
+        for view in self.views() {
+            let mut feed = Feed::new(&view, Offset::ZERO, self.end(), last).expect("a feed");
+            while source.fill(&mut feed).expect("records") {
+                cut(&mut source);
+            }
+            last = feed.last();
+        }
+        cut(&mut source);
+        bytes
+    }
+
+    /// As an upload does it.
+    fn write(&self) -> (Bytes, FinishedSegment) {
+        let mut writer =
+            SegmentWriter::new(self.header(), Aborted::default(), &WriterOptions::default()).expect("a writer");
+        let mut file = Vec::new();
+        for view in self.views() {
+            writer.push(&view).expect("a batch");
+            file.extend(writer.take());
+        }
+        let finished = writer.finish(&[]).expect("a file");
+        file.extend(finished.rest.iter().cloned());
+        (file.concat().into(), finished)
+    }
+}
+
+fn slice(file: &Bytes, range: &std::ops::Range<u64>) -> Bytes {
+    file.slice(usize::try_from(range.start).expect("small")..usize::try_from(range.end).expect("small"))
+}
+
+/// All row groups, as batches of at most a mebibyte.
+fn read(file: &Bytes, footer: &Footer) -> usize {
+    let wanted = Wanted {
+        from: Offset::ZERO,
+        upper: Offset::MAX,
+        max_bytes: usize::MAX,
+        at_least_one: true,
+        batch_bytes_max: 1 << 20,
+        codec: Codec::None,
+        level: None,
+    };
+    let mut bytes = 0;
+    for (number, meta) in footer.row_groups().iter().enumerate() {
+        let group = footer.decode_row_group(number, slice(file, &meta.bytes)).expect("a row group");
+        bytes += group.batches(&wanted).expect("batches").size_bytes;
+    }
+    bytes
+}
+
+fn limits(group: &mut BenchmarkGroup<'_, CpuTime>, size: usize, log: &Log) {
+    let raw = log.batches.concat();
+    let mut copy = vec![0; raw.len()];
+    group.bench_function(BenchmarkId::new("limit: memcpy", size), |bench| {
+        bench.iter(|| copy.copy_from_slice(black_box(&raw)));
+    });
+    group.bench_function(BenchmarkId::new("limit: crc32c", size), |bench| {
+        bench.iter(|| crc32c::crc32c(black_box(&raw)));
+    });
+    let pages: Vec<_> = raw.chunks(1 << 20).collect();
+    let pack = |page: &&[u8]| zstd::bulk::compress(page, 1).expect("packed");
+    group.bench_function(BenchmarkId::new("limit: zstd-1", size), |bench| {
+        bench.iter(|| pages.iter().map(|page| pack(page).len()).sum::<usize>());
+    });
+    let packed: Vec<_> = pages.iter().map(pack).collect();
+    group.bench_function(BenchmarkId::new("limit: unzstd", size), |bench| {
+        let unpack = |page: &Vec<u8>| zstd::bulk::decompress(page, 1 << 20).expect("unpacked").len();
+        bench.iter(|| packed.iter().map(unpack).sum::<usize>());
+    });
+}
+
+fn parquet(criterion: &mut Criterion<CpuTime>) {
+    let mut group = criterion.benchmark_group("parquet");
+    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(4));
+    for size in [100, 1024, 10 * 1024] {
+        let log = Log::new(size, Codec::None);
+        group.throughput(Throughput::Bytes(RECORD_BYTES as u64));
+        limits(&mut group, size, &log);
+        group.bench_function(BenchmarkId::new("encode", size), |bench| bench.iter(|| log.encode()));
+        group.bench_function(BenchmarkId::new("encode, verified", size), |bench| bench.iter(|| log.write()));
+        let (file, finished) = log.write();
+        group.bench_function(BenchmarkId::new("decode to batches", size), |bench| {
+            bench.iter(|| read(&file, &finished.footer));
+        });
+        group.bench_function(BenchmarkId::new("decode", size), |bench| {
+            let decode = |(number, meta): (usize, &tidelog::tiering::parquet::RowGroupMeta)| {
+                finished.footer.decode_row_group(number, slice(&file, &meta.bytes)).expect("a row group").rows()
+            };
+            bench.iter(|| finished.footer.row_groups().iter().enumerate().map(decode).sum::<usize>());
+        });
+        let packed = Log::new(size, Codec::Zstd);
+        group.bench_function(BenchmarkId::new("encode, verified, from zstd", size), |bench| {
+            bench.iter(|| packed.write());
+        });
+        let sizes = [&log, &packed].map(|log| log.batches.iter().map(Bytes::len).sum::<usize>());
+        let [plain, zstd] = sizes;
+        eprintln_sizes(size, file.len(), plain, zstd);
+    }
+    group.finish();
+}
+
+#[expect(clippy::print_stderr, reason = "a figure beside the others")]
+fn eprintln_sizes(size: usize, file: usize, plain: usize, zstd: usize) {
+    eprintln!("{size}: {file} bytes of Parquet, {plain} of batches, {zstd} of batches packed with zstd");
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = parquet
+}
+criterion_main!(benches);
