@@ -77,8 +77,8 @@ impl Log {
         while offset < records {
             let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::new(offset), LeaderEpoch::new(1), codec));
             while offset < records && builder.size_bytes() < BATCH_BYTES {
-                let half = value.len() / 2;
-                noise.fill(&mut value[..half]);
+                let (random, _) = value.split_at_mut(size / 2 - KEY_BYTES / 2);
+                noise.fill(random);
                 let key = format!("{:016x}", offset.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed()));
                 let timestamp_ms = 1_700_000_000_000 + offset / 100;
                 let headers = std::iter::empty();

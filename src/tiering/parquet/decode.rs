@@ -10,11 +10,13 @@ use bytes::{Buf as _, Bytes};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::error::DecodeError;
-use super::footer::{Footer, RowGroupMeta};
+use super::footer::{Footer, ROW_GROUP_UNFOLDED_BYTES_MAX, RowGroupMeta};
 use super::guard::guarded;
+use super::pages;
 use super::row_group::RowGroup;
 use super::schema::{LAST_LEAF, OFFSET_LEAF, TIMESTAMP_LEAF};
 use super::times::Times;
@@ -66,6 +68,7 @@ pub(super) fn leaves(
     window: Window,
     leaves: Range<usize>,
 ) -> Result<RecordBatch, DecodeError> {
+    within_bounds(reader, number, &window, leaves.clone())?;
     let decoded = guarded(|| {
         let mask = ProjectionMask::leaves(reader.parquet_schema(), leaves);
         ParquetRecordBatchReaderBuilder::new_with_metadata(window, reader.clone())
@@ -82,6 +85,28 @@ pub(super) fn leaves(
         return Err(DecodeError::Inconsistent("it has another number of rows"));
     }
     Ok(decoded)
+}
+
+/// Refuses pages that would unfold to more than a row group may have.
+fn within_bounds(
+    reader: &ArrowReaderMetadata,
+    number: usize,
+    window: &Window,
+    leaves: Range<usize>,
+) -> Result<(), DecodeError> {
+    let wrong = DecodeError::Inconsistent;
+    let columns = reader.metadata().row_groups().get(number).map(RowGroupMetaData::columns).unwrap_or_default();
+    let mut unfolded = 0u64;
+    for column in columns.get(leaves).ok_or(wrong("a column is missing"))? {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let (start, length) = (u64::try_from(start), usize::try_from(column.compressed_size()));
+        let (start, length) = start.ok().zip(length.ok()).ok_or(wrong("a column lies before the file"))?;
+        unfolded = unfolded.saturating_add(pages::unfolded_bytes(&window.get_bytes(start, length)?)?);
+    }
+    if unfolded > ROW_GROUP_UNFOLDED_BYTES_MAX {
+        return Err(wrong("it unfolds to more than any row group"));
+    }
+    Ok(())
 }
 
 impl Footer {

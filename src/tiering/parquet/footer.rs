@@ -27,7 +27,9 @@ use super::schema::{COLUMNS, LAST_LEAF, OFFSET_LEAF, SCHEMA, TIMESTAMP_LEAF};
 use super::snapshot;
 
 /// What a row group may unfold to: its cut, and one record as large as the log takes.
-const ROW_GROUP_UNFOLDED_BYTES_MAX: i64 = (1 << 30) + (64 << 20);
+pub(super) const ROW_GROUP_UNFOLDED_BYTES_MAX: u64 = (1 << 30) + (64 << 20);
+/// Rows that a row group may have: the writer cuts at so many, whatever they hold.
+pub(super) const ROW_GROUP_ROWS_MAX: usize = 1 << 20;
 
 /// A footer.
 pub struct Footer {
@@ -268,7 +270,10 @@ fn row_groups(
         groups.push(RowGroupMeta {
             base_offset: ours.base_offset,
             next_offset,
-            rows: usize::try_from(parquets.num_rows()).map_err(|_| FooterError::Inconsistent("negative rows"))?,
+            rows: usize::try_from(parquets.num_rows())
+                .ok()
+                .filter(|&rows| rows <= ROW_GROUP_ROWS_MAX)
+                .ok_or(FooterError::Inconsistent("a row group has more rows than any"))?,
             max_timestamp_ms: ours.max_timestamp_ms,
             max_timestamp_offset: ours.max_timestamp_offset,
             bytes,
@@ -284,17 +289,15 @@ fn row_groups(
 pub(super) fn ranges(group: &RowGroupMetaData) -> Result<(Range<u64>, Range<u64>), FooterError> {
     let inconsistent = FooterError::Inconsistent;
     let mut end = None;
-    let mut unfolded: i64 = 0;
+    let mut unfolded = 0u64;
     let mut start = 0;
     let mut times_end = 0;
     for (leaf, column) in group.columns().iter().enumerate() {
         let from = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
         let to = from.checked_add(column.compressed_size()).filter(|&to| 0 <= from && from < to);
         let (from, to) = (from, to.ok_or(inconsistent("a column has no bytes"))?);
-        if !(0..=ROW_GROUP_UNFOLDED_BYTES_MAX).contains(&column.uncompressed_size()) {
-            return Err(inconsistent("a column unfolds to more than any row group"));
-        }
-        unfolded += column.uncompressed_size();
+        let size = u64::try_from(column.uncompressed_size()).map_err(|_| inconsistent("a negative size"))?;
+        unfolded = size.saturating_add(unfolded);
         if leaf > LAST_LEAF {
             break;
         }

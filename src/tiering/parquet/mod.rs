@@ -38,6 +38,7 @@ mod decode;
 mod error;
 mod footer;
 mod guard;
+mod pages;
 mod rebuild;
 mod row_group;
 mod row_group_index;

@@ -17,6 +17,7 @@ use crate::record::{BatchError, BatchHeader, BatchView, Begins, Record, Unpackin
 
 use super::columns::Columns;
 use super::error::WriteError;
+use super::footer::ROW_GROUP_ROWS_MAX;
 
 /// What is unpacked at once.
 const STRETCH_BYTES: usize = 256 * 1024;
@@ -113,7 +114,7 @@ impl Source {
         let refused = refused(&feed.header);
         let begin = self.parsed;
         let first = feed.taken;
-        while feed.taken < feed.header.record_count && self.columns.decoded_bytes() < self.full_at {
+        while feed.taken < feed.header.record_count && !self.is_full() {
             let rest = self.bytes.get(self.parsed..).unwrap_or_default();
             match feed.header.record(feed.taken, rest).map_err(&refused)? {
                 Begins::Record(record, size) => {
@@ -145,7 +146,11 @@ impl Source {
                 return Err(refused(BatchError::Trailing));
             }
         }
-        Ok(self.columns.decoded_bytes() >= self.full_at)
+        Ok(self.is_full())
+    }
+
+    fn is_full(&self) -> bool {
+        self.columns.decoded_bytes() >= self.full_at || self.rows() >= ROW_GROUP_ROWS_MAX
     }
 
     /// Begins the next row group with what was unpacked already; gives this one's columns and what they are compared

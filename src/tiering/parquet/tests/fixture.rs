@@ -35,11 +35,11 @@ fn entries() -> Vec<Entry> {
     ]
 }
 
-fn kept() -> Vec<Plain> {
+pub fn kept() -> Vec<Plain> {
     entries().iter().flat_map(Entry::kept).collect()
 }
 
-fn written() -> File {
+pub fn written() -> File {
     write(&entries(), 100, 205, &WriterOptions { row_group_bytes: 4000, ..WriterOptions::default() })
 }
 
@@ -69,27 +69,4 @@ fn version_1_is_read_for_ever() {
 fn what_is_written_today_says_the_same() {
     let File { finished: FinishedSegment { digest, record_count, .. }, .. } = written();
     assert_eq!((digest, record_count), (digest_of(&kept()), kept().len() as u64));
-}
-
-/// With `TIDELOG_PARQUET_OUT` set, writes what other engines are asked to read: the file and its records as JSON lines,
-/// bytes in hexadecimal.
-#[test]
-fn other_engines_get_a_file_and_its_records() {
-    let Some(folder) = std::env::var_os("TIDELOG_PARQUET_OUT").map(std::path::PathBuf::from) else { return };
-    std::fs::create_dir_all(&folder).unwrap();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let lines: Vec<_> = kept()
-        .iter()
-        .map(|record| {
-            let value = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(hex);
-            let headers: Vec<_> = record.headers.iter().map(|(name, bytes)| (name, value(bytes))).collect();
-            serde_json::json!({
-                "offset": record.offset, "timestamp_ms": record.timestamp_ms,
-                "key": value(&record.key), "value": value(&record.value), "headers": headers,
-            })
-            .to_string()
-        })
-        .collect();
-    std::fs::write(folder.join("segment.parquet"), &written().bytes).unwrap();
-    std::fs::write(folder.join("records.jsonl"), lines.join("\n") + "\n").unwrap();
 }

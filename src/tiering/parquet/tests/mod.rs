@@ -1,6 +1,7 @@
 //! Records → file → records, and what lies in between.
 
 mod damage;
+mod engines;
 mod fixture;
 mod layout;
 mod reading;
