@@ -39,6 +39,23 @@ pub enum Lineage {
     },
 }
 
+/// The newest object cannot be read, and will not be: one partition's damage must not keep all others from being served.
+fn without_footer(
+    row: &PartitionRow,
+    tiered_to: Offset,
+    newest: &RemoteSegment,
+    log_end: Offset,
+    error: &RemoteReadError,
+) -> Lineage {
+    tracing::error!(%error, partition = %row.tp, "the newest object of a partition cannot be read: its log is not compared");
+    if log_end >= tiered_to {
+        return Lineage::Sound;
+    }
+    let epochs = vec![EpochEntry { epoch: newest.leader_epoch, start: newest.base }];
+    let beginning = Beginning { start: tiered_to, log_start: row.log_start, epochs, producer_snapshot: None };
+    Lineage::Elsewhere { beginning, why: format!("it ends at {log_end}, the bucket at {tiered_to}") }
+}
+
 impl Tiers {
     /// Compares a log with the newest object of its partition.
     pub async fn lineage(&self, row: &PartitionRow, log: &PartitionLog) -> Result<Lineage, RemoteReadError> {
@@ -51,8 +68,12 @@ impl Tiers {
             return Ok(Lineage::Sound);
         }
         let newest = Arc::new(RemoteSegment::of_row(&newest)?);
-        let footer = self.reader.footer(&self.threads, &newest).await?;
         let log_end = log.log_end_offset();
+        let footer = match self.reader.footer(&self.threads, &newest).await {
+            Ok(footer) => footer,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => return Ok(without_footer(row, tiered_to, &newest, log_end, &error)),
+        };
         let last_epoch = footer.runs().last().map(|run| run.leader_epoch);
         let local_epoch = log.epochs().epoch_at(tiered_to.prev());
         let why = if log_end < tiered_to {

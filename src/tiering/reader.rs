@@ -137,6 +137,12 @@ impl RemoteReader {
         self.cache.invalidate(&Key::Footer(segment));
     }
 
+    /// Forgets everything.
+    #[cfg(test)]
+    pub(super) fn forget_all(&self) {
+        self.cache.invalidate_all();
+    }
+
     /// An object's footer: one small read where it is not cached.
     pub(super) async fn footer(
         self: &Arc<Self>,

@@ -3,4 +3,8 @@
 mod stage;
 
 mod crashes;
+mod damage;
+mod lives;
+mod lookups;
+mod starts;
 mod whole_path;

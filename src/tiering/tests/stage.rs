@@ -129,6 +129,21 @@ impl Stage {
         TopicPartition::new(self.id, 0)
     }
 
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The log's folder is gone.
+    pub fn wipe_disk(&self) {
+        std::fs::remove_dir_all(self.folder.path().join("log")).unwrap();
+    }
+
+    /// A log of its own where this one was.
+    pub fn log_elsewhere(&self) -> PartitionLog {
+        let options = LogOptions::from(self.config.as_ref());
+        PartitionLog::open(&self.files, &self.folder.path().join("log"), options, None, 0).unwrap().0
+    }
+
     /// Ends everything as a crash would, between two steps, and starts again on what is left.
     pub async fn restart(&mut self) {
         self.plan.release();

@@ -1,0 +1,291 @@
+//! What may happen to a topic and its log while it is tiered: none of it wedges tiering, loses what should stay, or brings
+//! back what went.
+
+use std::sync::Arc;
+
+use super::stage::{Stage, batch, config};
+use crate::log::TieredTo;
+use crate::model::{Codec, Offset, TopicConfig};
+use crate::object_storage::{Effect, ErrorKind, Fault, Operation};
+use crate::tiering::{SkipError, TieringOptions};
+
+async fn with(change: impl FnOnce(&mut TopicConfig)) -> Stage {
+    let mut config = config();
+    change(&mut config);
+    let options = TieringOptions { orphan_grace: std::time::Duration::ZERO, ..TieringOptions::default() };
+    Stage::with(config, options).await
+}
+
+impl Stage {
+    async fn configure(&self, change: impl FnOnce(&mut TopicConfig)) {
+        let mut config = TopicConfig::clone(&self.log.config());
+        change(&mut config);
+        self.log.set_config(Arc::new(config));
+        self.log.reconcile().await.unwrap();
+    }
+
+    fn offsets(seen: &[super::stage::Seen]) -> Vec<i64> {
+        seen.iter().map(|one| one.offset).collect()
+    }
+
+    async fn expire(&self) -> Option<i64> {
+        self.log.expire(crate::clock::Clock::now_ms(self.clock.as_ref())).await.unwrap().map(Offset::get)
+    }
+
+    async fn remove_all(&self) {
+        self.clock.advance(1_000_000);
+        assert_eq!(self.tiers.remove_deleted().await.unwrap().failed, 0);
+    }
+}
+
+#[tokio::test]
+async fn enabling_on_an_old_topic_uploads_from_the_oldest_local_segment() {
+    let stage = with(|config| config.remote.enabled = false).await;
+    assert_eq!(stage.log.view().tiered, TieredTo::NotTiered);
+    for _ in 0..4 {
+        stage.segment();
+    }
+    // Retention has ended the first segment before anybody thought of a bucket.
+    stage.log.log.advance_log_start(Offset::new(35)).unwrap();
+    stage.log.log.delete_segments_below(Offset::new(35), 0).unwrap();
+    let expected = stage.read(35).await;
+    stage.configure(|config| config.remote.enabled = true).await;
+    assert_eq!(stage.tiered_to(), 35);
+    stage.upload_all().await;
+    assert_eq!(stage.rows().await[0].1, 35, "an object may begin inside a batch");
+    stage.drop_local().await;
+    assert_eq!(stage.read(35).await, expected);
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn a_pause_keeps_what_is_there_and_what_waits() {
+    let stage = with(|_| ()).await;
+    stage.segment();
+    stage.upload_all().await;
+    stage.configure(|config| config.remote.copy_disabled = true).await;
+    stage.segment();
+    stage.log.offer_upload();
+    assert!(!stage.log.status().uploading && stage.log.status().paused);
+    assert_eq!(stage.drop_local().await, 1, "only what is in the bucket goes");
+    // While it is paused the log is cut in the middle of a segment.
+    stage.log.advance_log_start(Offset::new(45)).await.unwrap();
+    let expected = stage.read(45).await;
+    stage.configure(|config| config.remote.copy_disabled = false).await;
+    stage.upload_all().await;
+    stage.drop_local().await;
+    assert_eq!(stage.read(45).await, expected);
+    assert_eq!(stage.tiered_to(), 60);
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn disabling_with_delete_ends_the_bucket_and_enabling_again_begins_anew() {
+    let mut stage = with(|_| ()).await;
+    stage.segment();
+    stage.segment();
+    stage.upload_all().await;
+    stage.drop_local().await;
+    stage.segment();
+    let expected = stage.read(60).await;
+    stage.configure(|config| (config.remote.enabled, config.remote.delete_on_disable) = (false, true)).await;
+    assert_eq!(stage.log.view().log_start.get(), 60, "the local log start");
+    assert_eq!(stage.log.view().tiered, TieredTo::NotTiered);
+    assert!(stage.rows().await.iter().all(|(state, ..)| state == "DELETING"));
+    stage.remove_all().await;
+    assert_eq!((stage.rows().await, stage.objects()), (vec![], vec![]));
+    assert_eq!(stage.read(60).await, expected);
+    stage.configure(|config| config.remote.enabled = true).await;
+    assert_eq!(stage.tiered_to(), 60);
+    stage.upload_all().await;
+    stage.drop_local().await;
+    assert_eq!(stage.read(60).await, expected);
+    stage.restart().await;
+    assert_eq!(stage.read(60).await, expected);
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn delete_records_reaches_into_either_tier() {
+    let stage = with(|_| ()).await;
+    for _ in 0..3 {
+        stage.segment();
+    }
+    stage.upload_all().await;
+    stage.drop_local().await;
+    stage.segment();
+    stage.produce(10);
+    for (to, first, live) in [(5, 5, 3), (30, 30, 2), (44, 44, 2), (95, 95, 0), (100, 100, 0)] {
+        assert_eq!(stage.log.advance_log_start(Offset::new(to)).await.unwrap().get(), to);
+        assert_eq!(Stage::offsets(&stage.read(to).await), (first..130).collect::<Vec<_>>());
+        let rows = stage.rows().await;
+        assert_eq!(rows.iter().filter(|(state, ..)| state == "LIVE").count(), live, "{to}: {rows:?}");
+    }
+    assert_eq!(stage.tiered_to(), 100, "what is tiered never lies below the log start");
+    stage.remove_all().await;
+    assert_eq!(stage.objects(), Vec::<String>::new());
+    assert_eq!(stage.control(&format!("_tidelog/floors/{}/0.json", stage.id)).unwrap()["log_start_offset"], 100);
+    stage.log.log.roll().unwrap();
+    stage.upload_all().await;
+    stage.drop_local().await;
+    assert_eq!(Stage::offsets(&stage.read(100).await), (100..130).collect::<Vec<_>>());
+    assert_eq!(stage.log.advance_log_start(Offset::new(7)).await.unwrap().get(), 100, "it never goes back");
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn total_retention_counts_each_byte_once_over_both_tiers() {
+    let stage = with(|_| ()).await;
+    for _ in 0..4 {
+        stage.segment();
+    }
+    stage.upload_all().await;
+    let segment_bytes = stage.log.log.segments()[0].size_bytes;
+    // All four are in both tiers, two more only here, and the active one.
+    stage.segment();
+    stage.segment();
+    stage.produce(10);
+    let total: u64 = stage.log.log.size_bytes();
+    stage.configure(|config| config.retention.total_bytes = Some(total)).await;
+    assert_eq!(stage.expire().await, None, "exactly as much as may stay");
+    stage.configure(|config| config.retention.total_bytes = Some(total - segment_bytes)).await;
+    assert_eq!(stage.expire().await, Some(30));
+    assert_eq!(stage.expire().await, None);
+    stage.drop_local().await;
+    assert_eq!(stage.expire().await, None, "dropping local copies changes nothing");
+    // Down to less than what is not tiered: that ends too, and tiering goes on behind it.
+    stage.configure(|config| config.retention.total_bytes = Some(segment_bytes)).await;
+    assert_eq!(stage.expire().await, Some(150));
+    assert_eq!(stage.tiered_to(), 150);
+    stage.upload_all().await;
+    assert_eq!(stage.tiered_to(), 180);
+    assert_eq!(stage.expire().await, None);
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn total_retention_by_time_ends_the_oldest_whatever_tier_they_are_in() {
+    let stage = with(|config| config.retention.total_ms = Some(50_000)).await;
+    stage.segment();
+    stage.clock.advance(40_000);
+    stage.segment();
+    stage.upload_all().await;
+    stage.drop_local().await;
+    assert_eq!(stage.expire().await, None);
+    stage.clock.advance(20_000);
+    assert_eq!(stage.expire().await, Some(30), "by the records' timestamps");
+    stage.produce(10);
+    stage.clock.advance(100_000);
+    assert_eq!(stage.expire().await, Some(70), "the active segment too");
+    assert_eq!((stage.read(70).await.len(), stage.tiered_to()), (0, 70));
+    assert_eq!(stage.produce(10).get(), 70, "offsets go on");
+    stage.log.log.roll().unwrap();
+    stage.upload_all().await;
+    stage.drop_local().await;
+    assert_eq!(Stage::offsets(&stage.read(70).await), (70..80).collect::<Vec<_>>());
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn nothing_goes_while_it_is_not_known_how_much_is_tiered() {
+    let stage = with(|config| config.remote.enabled = false).await;
+    stage.segment();
+    stage.segment();
+    let mut enabled = TopicConfig::clone(&stage.log.config());
+    enabled.remote.enabled = true;
+    enabled.retention.total_ms = Some(0);
+    stage.log.set_config(Arc::new(enabled));
+    assert_eq!(stage.log.view().tiered, TieredTo::Unknown);
+    stage.clock.advance(1_000_000);
+    assert_eq!((stage.expire().await, stage.drop_local().await), (None, 0));
+    assert_eq!(stage.read(0).await.len(), 60);
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn total_retention_goes_on_while_the_bucket_is_away() {
+    let stage = with(|config| config.retention.total_ms = Some(50_000)).await;
+    stage.segment();
+    stage.upload_all().await;
+    stage.segment();
+    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Unavailable)));
+    stage.log.upload_next().await;
+    assert!(stage.log.status().failures > 0 && stage.log.status().last_error.is_some());
+    stage.clock.advance(100_000);
+    assert_eq!(stage.expire().await, Some(60), "untiered records expire too");
+    stage.segment();
+    let removed = stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!(
+        (removed.rows, removed.failed),
+        (0, 2),
+        "the floor cannot be written yet, the failed object not be ended"
+    );
+    stage.plan.release();
+    stage.upload_all().await;
+    assert_eq!(stage.tiered_to(), 90);
+    stage.remove_all().await;
+    assert_eq!(stage.objects().len(), 1);
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn a_failing_bucket_gets_no_new_object_with_every_try() {
+    let stage = with(|_| ()).await;
+    stage.segment();
+    for operation in [Operation::WritePart, Operation::FinishUpload, Operation::Size] {
+        stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(operation));
+    }
+    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(Operation::AbortUpload));
+    for _ in 0..5 {
+        stage.log.upload_next().await;
+    }
+    assert_eq!(stage.rows().await.len(), 1, "the first attempt has to be ended before another begins");
+    assert_eq!(stage.store.uploads().len(), 1);
+    assert!(stage.log.status().failures >= 5);
+    stage.log.offer_upload();
+    assert!(!stage.log.status().uploading, "it waits");
+    stage.plan.release();
+    stage.upload_all().await;
+    assert_eq!((stage.rows().await.len(), stage.store.uploads().len(), stage.objects().len()), (1, 0, 1));
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn a_range_that_cannot_be_read_stops_until_the_operator_gives_it_up() {
+    let stage = with(|_| ()).await;
+    stage.segment();
+    stage.segment();
+    let damaged = stage.log.log.dir().join("00000000000000000000.log");
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    bytes[70] ^= 1;
+    std::fs::write(&damaged, bytes).unwrap();
+    stage.log.upload_next().await;
+    let status = stage.log.status();
+    assert!(status.stopped.is_some(), "{status:?}");
+    assert_eq!((stage.tiered_to(), stage.objects().len(), stage.rows().await.len()), (0, 0, 0));
+    assert!(matches!(stage.log.skip(Offset::new(100)).await, Err(SkipError::OutOfRange { .. })));
+    assert_eq!(stage.log.skip(Offset::new(30)).await.unwrap(), 30);
+    stage.upload_all().await;
+    assert_eq!((stage.tiered_to(), stage.log.status().stopped), (60, None));
+    stage.drop_local().await;
+    assert_eq!(Stage::offsets(&stage.read(0).await), (30..60).collect::<Vec<_>>(), "readers step over what is gone");
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn nothing_undecided_unseen_or_unsynced_is_uploaded() {
+    let stage = with(|_| ()).await;
+    let log = &stage.log.log;
+    let epoch = stage.log.leader_epoch();
+    log.append(&batch(10, 0, Codec::None), epoch, 0).unwrap();
+    log.roll().unwrap();
+    stage.log.upload_next().await;
+    assert_eq!(stage.tiered_to(), 0, "not synced");
+    log.sync().unwrap();
+    stage.log.upload_next().await;
+    assert_eq!(stage.tiered_to(), 0, "not below the high watermark");
+    stage.show();
+    stage.log.upload_next().await;
+    assert_eq!(stage.tiered_to(), 10);
+    stage.tiers.close().await;
+}
