@@ -1,0 +1,9 @@
+//! A broker over both tiers: what its bucket and catalog refuse of each other, and topics from their first record to their
+//! last object.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a panic")]
+
+mod home;
+
+mod refusals;
+mod topics;

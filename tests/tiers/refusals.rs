@@ -1,0 +1,130 @@
+//! Catalog and bucket that do not belong together: each refusal names the thing and the remedy, and changes nothing.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use tidelog::broker::StartError;
+use tidelog::disk::with_suffix;
+use tidelog::object_storage::key;
+use tidelog::tiering::cluster_file::BucketRefused;
+
+use crate::home::{Home, create, segment};
+
+async fn refused(home: &Home, data: &str, catalog: &str) -> BucketRefused {
+    let before = home.store.objects();
+    match home.try_start(data, catalog).await {
+        Err(StartError::Bucket(refused)) => {
+            assert_eq!(home.store.objects(), before, "nothing was changed in the bucket");
+            refused
+        }
+        other => panic!("not refused: {:?}", other.map(drop)),
+    }
+}
+
+/// A copy of a SQLite file, with what is not folded into it yet.
+fn copy_catalog(from: &Path, to: &Path) {
+    for suffix in ["", "-wal"] {
+        let (from, to) = (with_suffix(from, suffix), with_suffix(to, suffix));
+        if from.try_exists().unwrap() {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+/// A broker that has put something into the bucket, and has stopped.
+async fn lived_in() -> Home {
+    let home = Home::new();
+    let broker = home.start().await;
+    let partition = create(&broker, "orders", &[]).await;
+    segment(&partition).await;
+    home.until(&broker, "an upload", async || !home.objects().is_empty()).await;
+    home.until(&broker, "its commit", async || partition.log().local_start_offset().get() == 10).await;
+    broker.stop().await;
+    home
+}
+
+#[tokio::test]
+async fn an_empty_catalog_beside_a_full_bucket() {
+    let home = lived_in().await;
+    let error = refused(&home, "empty-data", "empty.db").await;
+    assert!(matches!(error, BucketRefused::EmptyCatalog { .. }), "{error}");
+    for remedy in ["--catalog", "tidelog recover", "--bucket"] {
+        assert!(error.to_string().contains(remedy), "{error}");
+    }
+    // Even without its control file a bucket with somebody's history is not an empty one.
+    let cluster = key::cluster();
+    let store = &home.store;
+    let left: Vec<_> = store.objects().into_iter().filter(|(known, _)| known != cluster.as_str()).collect();
+    let other = Home::new();
+    for (known, bytes) in left {
+        other.store.overwrite(&tidelog::object_storage::ObjectKey::parse(&known).unwrap(), bytes);
+    }
+    let error = refused(&other, "data", "catalog.db").await;
+    assert!(matches!(error, BucketRefused::EmptyCatalog { .. }), "{error}");
+    home.start().await.stop().await;
+}
+
+#[tokio::test]
+async fn a_catalog_that_was_put_back_from_a_copy() {
+    let home = lived_in().await;
+    copy_catalog(&home.path("catalog.db"), &home.path("copy.db"));
+    home.start().await.stop().await;
+    let error = refused(&home, "data", "copy.db").await;
+    assert!(matches!(error, BucketRefused::OlderCatalog { ours: 1, theirs: 2, .. }), "{error}");
+    assert!(error.to_string().contains("tidelog recover"), "{error}");
+    home.start().await.stop().await;
+}
+
+#[tokio::test]
+async fn the_bucket_of_another_cluster() {
+    let home = lived_in().await;
+    let other = Home::new();
+    other.start().await.stop().await;
+    copy_catalog(&other.path("catalog.db"), &home.path("other.db"));
+    let error = refused(&home, "other-data", "other.db").await;
+    assert!(matches!(error, BucketRefused::ForeignCluster { .. }), "{error}");
+    assert!(error.to_string().contains("--bucket"), "{error}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_a_newer_version_wrote() {
+    let home = lived_in().await;
+    let (_, bytes) = home.store.objects().into_iter().find(|(known, _)| known == key::cluster().as_str()).unwrap();
+    let newer = String::from_utf8(bytes.to_vec()).unwrap().replace("\"format_version\": 1", "\"format_version\": 9");
+    home.store.overwrite(&key::cluster(), Bytes::from(newer));
+    let error = refused(&home, "data", "catalog.db").await.to_string();
+    assert!(error.contains("format version 9") && error.contains("newer version"), "{error}");
+    home.store.overwrite(&key::cluster(), Bytes::from_static(b"{ no json"));
+    let error = refused(&home, "data", "catalog.db").await.to_string();
+    assert!(error.contains("cluster.json"), "{error}");
+}
+
+#[tokio::test]
+async fn the_wrong_bucket_for_a_catalog_that_names_objects() {
+    let home = lived_in().await;
+    let empty = Home::new();
+    copy_catalog(&home.path("catalog.db"), &empty.path("catalog.db"));
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-r")
+            .arg(home.path("data"))
+            .arg(empty.path("data"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    let error = refused(&empty, "data", "catalog.db").await;
+    assert!(matches!(error, BucketRefused::EmptyBucket { .. }), "{error}");
+    assert!(error.to_string().contains("--bucket"), "{error}");
+}
+
+#[tokio::test]
+async fn every_start_is_counted_in_catalog_and_bucket() {
+    let home = Home::new();
+    for start in 1..=3 {
+        home.start().await.stop().await;
+        let (_, bytes) = home.store.objects().into_iter().find(|(known, _)| known == key::cluster().as_str()).unwrap();
+        let file: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(file["start_number"], start);
+    }
+}
