@@ -145,11 +145,15 @@ impl PartitionLog {
         if header.attributes.is_control() {
             let marker = BatchView::parse(batch.bytes()).and_then(|view| control::parse(&view));
             let Ok(Some(marker)) = marker else { return };
-            if let Some(aborted) = appender.producers.ended(header, marker, base_offset, now_ms)
-                && let Err(error) = appender.active.transactions.append(&aborted)
-            {
-                tracing::error!(%error, path = %appender.active.path().display(), "an aborted transaction is not indexed");
-                appender.broken = true;
+            if let Some(aborted) = appender.producers.ended(header, marker, base_offset, now_ms) {
+                match appender.active.transactions.append(&aborted) {
+                    Ok(made) => appender.names_unsynced |= made,
+                    Err(error) => {
+                        let path = appender.active.path().display();
+                        tracing::error!(%error, %path, "an aborted transaction is not indexed");
+                        appender.broken = true;
+                    }
+                }
             }
             self.publish_unstable(&appender.producers);
         } else {

@@ -18,12 +18,34 @@ use super::names;
 pub(super) struct Checkpoint {
     pub(super) version: u32,
     pub(super) log_start_offset: i64,
-    /// Everything below it is on stable storage, indexes too.
-    pub(super) recovery_point: i64,
+    /// Segments that end at or below it may be gone, wholly or in part: what is left of them is removed.
+    pub(super) local_start_offset: i64,
+    pub(super) recovery: Recovery,
     pub(super) high_watermark: i64,
     /// When the active segment's first batch was appended, and which segment that is.
     pub(super) active_base_offset: i64,
     pub(super) active_first_append_ms: Option<i64>,
+}
+
+/// From where a crash has to be recovered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Recovery {
+    /// Everything below it is on stable storage, indexes too. The end of a batch.
+    pub(super) point: i64,
+    /// Whether any producer was known there: if none was, no snapshot has to be looked for.
+    pub(super) has_producers: bool,
+    /// The segment that was active there.
+    pub(super) base_offset: i64,
+    /// How many entries its indexes had for the batches below the point. What lies behind them may be anything.
+    pub(super) entries: IndexEntries,
+}
+
+/// Entries of a segment's three indexes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct IndexEntries {
+    pub(super) offset: u64,
+    pub(super) time: u64,
+    pub(super) transaction: u64,
 }
 
 /// The version that is written.

@@ -7,6 +7,7 @@ mod checkpoint;
 mod error;
 mod index_file;
 mod leader_epochs;
+mod leftovers;
 mod names;
 mod offset_index;
 mod open;

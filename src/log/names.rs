@@ -16,6 +16,8 @@ pub(super) const TRANSACTION_INDEX: &str = ".txnindex";
 pub(super) const SNAPSHOT: &str = ".snapshot";
 /// A file that is about to be removed.
 pub(super) const DELETED: &str = ".deleted";
+/// Says that the indexes of a segment below the recovery point are being made anew.
+pub(super) const REBUILDING: &str = ".rebuilding";
 /// A file that is being written.
 pub(super) const TEMPORARY: &str = ".tmp";
 /// Epochs and the offsets that they begin at.
@@ -24,7 +26,7 @@ pub(super) const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 pub(super) const CHECKPOINT: &str = "tidelog-checkpoint";
 
 /// Every file of a segment.
-pub(super) const SEGMENT_FILES: [&str; 4] = [LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX];
+pub(super) const SEGMENT_FILES: [&str; 5] = [LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, REBUILDING];
 
 /// `<offset:020><suffix>` in `dir`.
 pub(super) fn file(dir: &Path, offset: Offset, suffix: &str) -> PathBuf {

@@ -44,23 +44,19 @@ impl OffsetIndex {
 
     /// Drops the entries of batches that begin at or behind `position`.
     pub(super) fn truncate_to(&self, position: u64) -> io::Result<()> {
-        let keep = self.file.partition_point(|entry| self.parse(entry).1 < position)?;
-        self.file.truncate(keep)
+        self.file.truncate(self.count_below(position)?)
     }
 
-    /// Whether offsets and positions rise, the last position lies below `size_bytes`, and there is one if the segment is
-    /// so large that there must be.
-    pub(super) fn is_sane(&self, size_bytes: u64) -> io::Result<bool> {
-        let mut before: Option<(Offset, u64)> = None;
-        for entry in self.file.entries()? {
-            let (offset, position) = self.parse(&entry);
-            let rises = before.is_none_or(|(o, p)| offset > o && position > p);
-            if !rises || offset < self.base || position >= size_bytes {
-                return Ok(false);
-            }
-            before = Some((offset, position));
-        }
-        Ok(true)
+    /// How many entries are of batches that begin before `position`.
+    pub(super) fn count_below(&self, position: u64) -> io::Result<u64> {
+        self.file.partition_point(|entry| self.parse(entry).1 < position)
+    }
+
+    /// Whether the last entry lies in a segment of so many bytes.
+    pub(super) fn ends_sane(&self, size_bytes: u64) -> io::Result<bool> {
+        let Some(number) = self.file.len().checked_sub(1) else { return Ok(true) };
+        let (offset, position) = self.parse(&self.file.entry(number)?);
+        Ok(offset >= self.base && position < size_bytes)
     }
 
     fn parse(&self, entry: &[u8; 8]) -> (Offset, u64) {

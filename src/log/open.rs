@@ -14,9 +14,10 @@ use parking_lot::Mutex;
 use crate::disk::{Disk, with_suffix};
 use crate::model::Offset;
 
-use super::checkpoint;
+use super::checkpoint::{self, Checkpoint, Recovery};
 use super::error::{LogError, at};
 use super::leader_epochs::{EpochEntry, LeaderEpochs};
+use super::leftovers;
 use super::names;
 use super::open_files::OpenFiles;
 use super::options::LogOptions;
@@ -55,6 +56,18 @@ pub struct Beginning {
     pub producer_snapshot: Option<Vec<u8>>,
 }
 
+/// The segments of a log and where its producers are to be found.
+#[derive(Debug)]
+struct Found {
+    segments: Vec<Arc<Segment>>,
+    log_start: Offset,
+    removed_below: Offset,
+    /// A snapshot above it may not be believed, or does not help.
+    snapshot_limit: Offset,
+    /// Where it is known that there was no producer.
+    none_at: Option<Offset>,
+}
+
 impl PartitionLog {
     /// Opens the log in `dir`, or makes an empty one. `log_start` is what the catalog knows, for a topic whose log start
     /// may lie in the bucket.
@@ -67,31 +80,35 @@ impl PartitionLog {
     ) -> Result<(Self, RecoveryReport), LogError> {
         let disk = files.disk();
         disk.create_dir_all_durable(dir).map_err(at(dir))?;
-        let names: Vec<String> = disk.read_dir(dir).map_err(at(dir))?.into_iter().map(|entry| entry.name).collect();
-        remove_leftovers(disk, dir, &names)?;
         let known = checkpoint::read(disk, dir).map_err(at(dir))?;
-        let recovery_point = Offset::new(known.map_or(0, |known| known.recovery_point));
-        let mut report = RecoveryReport::default();
-        let bases: Vec<Offset> = names.iter().filter_map(|name| names::offset_of(name, names::LOG)).collect();
-        let mut segments =
-            open_segments(&Opening { files, dir, options: &options, now_ms }, &bases, recovery_point, &mut report)?;
+        let removed_below = Offset::new(known.map_or(0, |known| known.local_start_offset));
+        let bases = leftovers::remove(disk, dir, removed_below)?;
+        let recovery = known.map_or_else(Recovery::default, |known| known.recovery);
+        let recovery_point = Offset::new(recovery.point);
+        let opening = Opening { files, dir, options: &options, now_ms };
+        let mut recovered = open_segments(&opening, &bases, recovery)?;
 
         let checkpointed = known.map(|known| Offset::new(known.log_start_offset));
-        let first = segments.first().map(|segment| segment.base);
-        let log_start = log_start.into_iter().chain(checkpointed).max().or(first).unwrap_or(Offset::ZERO);
-        let end = segments.last().map_or(Offset::ZERO, |segment| segment.next_offset());
-        if segments.is_empty() || end < log_start {
-            set_aside(disk, dir, &segments.iter().map(|segment| segment.base).collect::<Vec<_>>())?;
-            report.segments_aside += segments.len();
-            segments = vec![Arc::new(Segment::create(files, dir, log_start, 0)?)];
-        }
-        if let (Some(active), Some(known)) = (segments.last(), known)
+        let first = recovered.segments.first().map(|segment| segment.base);
+        // Without a bucket nothing lies below the first segment, whatever was written down.
+        let lowest = if log_start.is_some() { None } else { first };
+        let log_start = log_start.into_iter().chain(checkpointed).chain(lowest).max().or(first).unwrap_or(Offset::ZERO);
+        recovered.begin_anew_below(&opening, log_start.max(removed_below))?;
+        if let (Some(active), Some(known)) = (recovered.segments.last(), known)
             && active.base.get() == known.active_base_offset
         {
             active.set_times(active.max_timestamp(), known.active_first_append_ms, now_ms);
         }
-        let log = Self::assemble(files, dir, options, segments, log_start, now_ms)?;
-        log.sync_all_files()?;
+        let Segments { segments, unsynced, lowest_scanned, report, .. } = recovered;
+        let found = Found {
+            snapshot_limit: lowest_scanned.min(recovery_point).max(segments.first().map_or(Offset::ZERO, |s| s.base)),
+            none_at: known.filter(|known| !known.recovery.has_producers).map(|_| recovery_point),
+            segments,
+            log_start,
+            removed_below,
+        };
+        let log = Self::assemble(files, dir, options, found, now_ms)?;
+        log.settle(known.as_ref(), &unsynced, report == RecoveryReport::default())?;
         Ok((log, report))
     }
 
@@ -118,9 +135,15 @@ impl PartitionLog {
             let path = names::file(dir, beginning.start, names::SNAPSHOT);
             disk.replace_durable(&path, snapshot).map_err(at(&path))?;
         }
-        let segments = vec![Arc::new(Segment::create(files, dir, beginning.start, 0)?)];
-        let log = Self::assemble(files, dir, options, segments, beginning.log_start, now_ms)?;
-        log.sync_all_files()?;
+        let found = Found {
+            segments: vec![Arc::new(Segment::create(files, dir, beginning.start, 0)?)],
+            log_start: beginning.log_start,
+            removed_below: beginning.start,
+            snapshot_limit: beginning.start,
+            none_at: None,
+        };
+        let log = Self::assemble(files, dir, options, found, now_ms)?;
+        log.settle(None, &[], false)?;
         Ok(log)
     }
 
@@ -128,26 +151,25 @@ impl PartitionLog {
         files: &Arc<OpenFiles>,
         dir: &Path,
         options: LogOptions,
-        segments: Vec<Arc<Segment>>,
-        log_start: Offset,
+        found: Found,
         now_ms: i64,
     ) -> Result<Self, LogError> {
+        let Found { segments, log_start, removed_below, snapshot_limit, none_at } = found;
         let active = Arc::clone(segments.last().expect("a log has an active segment"));
         let end = active.next_offset();
         let epochs = read_epochs(files.disk(), dir)?;
         let rebuild_epochs = epochs.is_none();
         let mut epochs = epochs.unwrap_or_default();
         epochs.truncate_to(end.next());
-        let (snapshot_at, mut producers) = read_snapshot(files.disk(), dir, end)?;
-        let from = if rebuild_epochs { Offset::ZERO } else { snapshot_at };
-        let mut seen = Vec::new();
-        recovery::replay(&segments, from, &mut producers, now_ms, |header| {
-            if rebuild_epochs {
-                seen.push(EpochEntry { epoch: header.leader_epoch, start: header.base_offset });
-            }
-        })?;
-        for entry in seen {
-            epochs.begin(entry.epoch, entry.start);
+        let none = none_at.filter(|at| *at <= snapshot_limit).map(|at| (at, Producers::default()));
+        let newest = producer_snapshot::newest(files.disk(), dir, snapshot_limit, end)?;
+        let known = newest.into_iter().chain(none).max_by_key(|(offset, _)| *offset);
+        let (from, mut producers) = known.unwrap_or((Offset::ZERO, Producers::default()));
+        recovery::replay(&segments, from, &mut producers, now_ms)?;
+        if rebuild_epochs {
+            recovery::headers(&segments, |header| {
+                epochs.begin(header.leader_epoch, header.base_offset);
+            })?;
         }
         producers.settle(end);
         let log = Self {
@@ -161,6 +183,8 @@ impl PartitionLog {
             log_end: AtomicI64::new(end.get()),
             stable_end: AtomicI64::new(end.get()),
             recovery_point: AtomicI64::new(0),
+            recovery: Mutex::default(),
+            removed_below: AtomicI64::new(removed_below.get()),
             high_watermark: AtomicI64::new(end.get()),
             first_unstable: AtomicI64::new(i64::MAX),
             unsynced_bytes: AtomicU64::new(0),
@@ -183,16 +207,28 @@ impl PartitionLog {
         Ok(log)
     }
 
-    /// Whatever recovery found or made is made stable before anybody reads it.
-    fn sync_all_files(&self) -> Result<(), LogError> {
-        for segment in self.segments.load().iter() {
-            if segment.next_offset() > Offset::new(self.recovery_point.load(std::sync::atomic::Ordering::Relaxed)) {
-                segment.sync()?;
-                segment.sync_indexes()?;
-            }
+    /// Makes whatever recovery found or made stable before anybody reads it, and moves the recovery point behind it. After
+    /// a clean stop there is nothing to do.
+    fn settle(&self, known: Option<&Checkpoint>, unsynced: &[Arc<Segment>], whole: bool) -> Result<(), LogError> {
+        // What the file says is what is counted on until another is written.
+        self.set_recovery(known.map_or_else(Recovery::default, |known| known.recovery));
+        let epochs_known = !self.appender.lock().epochs_unwritten || self.epochs.load().entries().is_empty();
+        if whole && epochs_known && known.is_some_and(|known| known.recovery.point == self.log_end_offset().get()) {
+            return Ok(());
         }
-        self.sync()?;
-        self.checkpoint()
+        for segment in unsynced {
+            segment.sync()?;
+            segment.sync_indexes()?;
+        }
+        self.disk().sync_dir(&self.dir).map_err(at(&self.dir))?;
+        for segment in unsynced {
+            recovery::rebuilt(self.disk(), &self.dir, segment.base)?;
+        }
+        if !epochs_known {
+            self.write_epochs()?;
+            self.appender.lock().epochs_unwritten = false;
+        }
+        self.checkpoint().map(|_| ())
     }
 }
 
@@ -204,40 +240,63 @@ struct Opening<'a> {
     now_ms: i64,
 }
 
-fn open_segments(
-    opening: &Opening<'_>,
-    bases: &[Offset],
-    recovery_point: Offset,
-    report: &mut RecoveryReport,
-) -> Result<Vec<Arc<Segment>>, LogError> {
+/// Segments as recovery found them.
+struct Segments {
+    segments: Vec<Arc<Segment>>,
+    /// Those of which not everything is known to be stable.
+    unsynced: Vec<Arc<Segment>>,
+    /// The first offset that was indexed anew: aborted transactions are to be looked for from there.
+    lowest_scanned: Offset,
+    report: RecoveryReport,
+}
+
+fn open_segments(opening: &Opening<'_>, bases: &[Offset], recovery: Recovery) -> Result<Segments, LogError> {
     let Opening { files, dir, options, now_ms } = *opening;
-    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(bases.len());
+    let mut found = Segments {
+        segments: Vec::with_capacity(bases.len()),
+        unsynced: Vec::new(),
+        lowest_scanned: Offset::MAX,
+        report: RecoveryReport::default(),
+    };
     for (number, &base) in bases.iter().enumerate() {
         let rest = bases.get(number..).unwrap_or_default();
-        let follows = segments.last().is_none_or(|before| before.next_offset() == base);
+        let follows = found.segments.last().is_none_or(|before| before.next_offset() == base);
         if !follows {
             tracing::warn!(dir = %dir.display(), base = base.get(), "segments do not follow what was recovered: they are set aside");
             set_aside(files.disk(), dir, rest)?;
-            report.segments_aside += rest.len();
+            found.report.segments_aside += rest.len();
             break;
         }
-        let trust = Trust { recovery_point, next_base: rest.get(1).copied(), now_ms };
+        let trust = Trust { recovery, next_base: rest.get(1).copied(), now_ms };
         let recovered = recovery::open_segment(files, dir, base, options, trust)?;
-        report.scanned_bytes += recovered.scanned_bytes;
-        report.torn_bytes += recovered.torn_bytes;
-        report.rebuilt_indexes += usize::from(recovered.rebuilt_indexes);
-        segments.push(Arc::new(recovered.segment));
+        found.report.rebuilt_indexes += usize::from(recovered.rebuilt_indexes);
+        let segment = Arc::new(recovered.segment);
+        if let Some(scanned) = recovered.scanned {
+            found.report.scanned_bytes += scanned.bytes;
+            found.report.torn_bytes += scanned.torn_bytes;
+            found.lowest_scanned = found.lowest_scanned.min(scanned.from);
+            found.unsynced.push(Arc::clone(&segment));
+        }
+        found.segments.push(segment);
     }
-    Ok(segments)
+    Ok(found)
 }
 
-/// Files that a crash left on their way in or out.
-fn remove_leftovers(disk: &dyn Disk, dir: &Path, names: &[String]) -> Result<(), LogError> {
-    for name in names.iter().filter(|name| name.ends_with(names::DELETED) || name.ends_with(names::TEMPORARY)) {
-        let path = dir.join(name);
-        disk.remove_file(&path).map_err(at(&path))?;
+impl Segments {
+    /// Where everything ends below `start`, or there is nothing, an empty segment begins there; what was is set aside.
+    fn begin_anew_below(&mut self, opening: &Opening<'_>, start: Offset) -> Result<(), LogError> {
+        let end = self.segments.last().map(|segment| segment.next_offset());
+        if end.is_some_and(|end| end >= start) {
+            return Ok(());
+        }
+        let bases: Vec<_> = self.segments.iter().map(|segment| segment.base).collect();
+        set_aside(opening.files.disk(), opening.dir, &bases)?;
+        self.report.segments_aside += bases.len();
+        let empty = Arc::new(Segment::create(opening.files, opening.dir, start, 0)?);
+        self.segments = vec![Arc::clone(&empty)];
+        self.unsynced = vec![empty];
+        Ok(())
     }
-    Ok(())
 }
 
 /// Renames all files of these segments, so that they are neither read nor lost.
@@ -258,24 +317,4 @@ fn read_epochs(disk: &dyn Disk, dir: &Path) -> Result<Option<LeaderEpochs>, LogE
     let path = dir.join(names::LEADER_EPOCHS);
     let bytes = disk.read_all(&path).map_err(at(&path))?;
     Ok(bytes.and_then(|bytes| LeaderEpochs::parse(std::str::from_utf8(&bytes).ok()?)))
-}
-
-/// The newest snapshot that is whole and not of records that were lost, and the offset it was taken at.
-fn read_snapshot(disk: &dyn Disk, dir: &Path, end: Offset) -> Result<(Offset, Producers), LogError> {
-    let names = disk.read_dir(dir).map_err(at(dir))?;
-    let mut snapshots: Vec<_> =
-        names.iter().filter_map(|entry| names::offset_of(&entry.name, names::SNAPSHOT)).collect();
-    snapshots.sort_unstable();
-    for offset in snapshots.into_iter().rev() {
-        let path = names::file(dir, offset, names::SNAPSHOT);
-        if offset > end {
-            disk.remove_file(&path).map_err(at(&path))?;
-            continue;
-        }
-        let bytes = disk.read_all(&path).map_err(at(&path))?;
-        if let Some(producers) = bytes.and_then(|bytes| producer_snapshot::decode(&bytes)) {
-            return Ok((offset, producers));
-        }
-    }
-    Ok((Offset::ZERO, Producers::default()))
 }

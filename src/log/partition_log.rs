@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use crate::disk::Disk;
 use crate::model::{LeaderEpoch, Offset};
 
+use super::checkpoint::Recovery;
 use super::error::{LogError, at};
 use super::leader_epochs::LeaderEpochs;
 use super::names;
@@ -47,6 +48,10 @@ pub struct PartitionLog {
     pub(super) stable_end: AtomicI64,
     /// As it was last written down.
     pub(super) recovery_point: AtomicI64,
+    /// The rest of what was written down with it.
+    pub(super) recovery: Mutex<Recovery>,
+    /// Segments that end at or below it have been removed.
+    pub(super) removed_below: AtomicI64,
     pub(super) high_watermark: AtomicI64,
     /// The first offset of a transaction that is open or not settled; `i64::MAX` without one.
     pub(super) first_unstable: AtomicI64,

@@ -4,19 +4,25 @@
 //! A segment is opened by one thread, before anybody reads it.
 //!
 //! # Crash safety
-//! Below the recovery point batches and indexes were synced: they are believed, but for an index that contradicts itself.
-//! From it on every batch is read and its checksum compared; the first that does not hold ends the log. Its bytes and
-//! what follows were never acknowledged as stable.
+//! Below the recovery point batches and indexes were synced: they are believed, but for an index that is missing or ends
+//! in nonsense. From it on every batch is read and its checksum compared; the first that does not hold ends the log. Its
+//! bytes and what follows were never acknowledged as stable. No index entry above the recovery point is believed: only
+//! its length says what an entry that was not synced holds.
+//!
+//! Indexes below the recovery point that have to be made anew are not stable until they are synced, though the
+//! checkpoint says so: a file beside them says that, too, and stays until they are.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::disk::Open;
+use crate::disk::{Disk, Open};
 use crate::model::Offset;
 use crate::record::{BatchHeader, BatchView, control};
 
+use super::checkpoint::{IndexEntries, Recovery};
 use super::error::{LogError, at};
+use super::leftovers;
 use super::names;
 use super::open_files::OpenFiles;
 use super::options::LogOptions;
@@ -28,21 +34,51 @@ use super::segment::{MaxTimestamp, Segment};
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) segment: Segment,
+    /// `None` where it was believed as it is.
+    pub(super) scanned: Option<Scanned>,
+    pub(super) rebuilt_indexes: bool,
+}
+
+/// A part of a segment that was read, and indexed anew.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scanned {
+    /// Its first offset.
+    pub(super) from: Offset,
+    /// Bytes of good batches.
+    pub(super) bytes: u64,
     /// Bytes behind the last good batch, now cut off.
     pub(super) torn_bytes: u64,
-    /// Bytes of batches that were read.
-    pub(super) scanned_bytes: u64,
-    pub(super) rebuilt_indexes: bool,
 }
 
 /// How a segment is to be opened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trust {
-    /// Everything below it was synced.
-    pub(super) recovery_point: Offset,
+    pub(super) recovery: Recovery,
     /// The base of the next segment; `None` for the last.
     pub(super) next_base: Option<Offset>,
     pub(super) now_ms: i64,
+}
+
+/// What of a segment was synced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stable {
+    /// All of it; it ends there.
+    All(Offset),
+    /// What lies below the recovery point, and so many index entries.
+    Below(Offset, IndexEntries),
+    /// Perhaps nothing.
+    Nothing,
+}
+
+impl Trust {
+    fn of(&self, base: Offset) -> Stable {
+        let point = Offset::new(self.recovery.point);
+        match self.next_base {
+            Some(end) if end <= point => Stable::All(end),
+            _ if base.get() == self.recovery.base_offset && base < point => Stable::Below(point, self.recovery.entries),
+            _ => Stable::Nothing,
+        }
+    }
 }
 
 /// Opens a segment and finds out how far it goes.
@@ -53,68 +89,106 @@ pub(super) fn open_segment(
     options: &LogOptions,
     trust: Trust,
 ) -> Result<Recovered, LogError> {
-    let mut rebuild = mend_index_lengths(files, dir, base)?;
+    let stable = trust.of(base);
+    let marker = names::file(dir, base, names::REBUILDING);
+    let mut rebuild = files.disk().try_exists(&marker).map_err(at(&marker))?;
+    rebuild |= !cut_indexes(files.disk(), dir, base, stable)?;
     let segment = Segment::open(files, dir, base)?;
     segment.set_times(None, None, trust.now_ms);
     let file_bytes = segment.file()?.len().map_err(at(segment.path()))?;
-    let sealed_end = trust.next_base.filter(|next| *next <= trust.recovery_point);
-    let end = sealed_end.unwrap_or(Offset::MAX);
-    let sane = segment.offset_index.is_sane(file_bytes).map_err(at(segment.path()))?
-        && segment.time_index.is_sane(end).map_err(at(segment.path()))?;
-    rebuild |= !sane;
-    if let Some(end) = sealed_end.filter(|_| !rebuild) {
-        segment.publish(end, file_bytes);
-        let last = segment.time_index.last().map_err(at(segment.path()))?;
-        if let Some((timestamp_ms, offset)) = last {
-            segment.set_times(Some(MaxTimestamp { timestamp_ms, offset }), None, trust.now_ms);
-            return Ok(Recovered { segment, torn_bytes: 0, scanned_bytes: 0, rebuilt_indexes: false });
+    if let Stable::All(end) = stable
+        && !rebuild
+    {
+        if believe(&segment, end, file_bytes, trust.now_ms)? {
+            return Ok(Recovered { segment, scanned: None, rebuilt_indexes: false });
         }
-        rebuild = file_bytes > 0;
+        rebuild = true;
     }
-    let from = if rebuild { None } else { Some(trust.recovery_point) };
-    let (torn_bytes, scanned_bytes) = scan(&segment, file_bytes, from, options)?;
-    Ok(Recovered { segment, torn_bytes, scanned_bytes, rebuilt_indexes: rebuild })
+    // Until this is published a scan would see an empty segment.
+    segment.publish(Offset::MAX, file_bytes);
+    let beginning = Start { position: 0, expected: base };
+    let start = match stable {
+        Stable::Below(point, _) if !rebuild && ends_sane(&segment, point, file_bytes)? => {
+            start_of_scan(&segment, point)?
+        }
+        _ => None,
+    };
+    let rebuild = start.is_none() && stable != Stable::Nothing;
+    if rebuild {
+        files.disk().open(&marker, Open::Create).map_err(at(&marker))?;
+        files.disk().sync_dir(dir).map_err(at(dir))?;
+    }
+    let scanned = scan(&segment, file_bytes, start.unwrap_or(beginning), options)?;
+    Ok(Recovered { segment, scanned: Some(scanned), rebuilt_indexes: rebuild })
 }
 
-/// An index that is missing, or ends within an entry, is begun anew. Says whether that was so.
-fn mend_index_lengths(files: &Arc<OpenFiles>, dir: &Path, base: Offset) -> Result<bool, LogError> {
-    let mut mended = false;
-    for (suffix, entry_bytes) in [(names::OFFSET_INDEX, 8), (names::TIME_INDEX, 12), (names::TRANSACTION_INDEX, 34)] {
+/// What was made anew is stable now.
+pub(super) fn rebuilt(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<(), LogError> {
+    leftovers::remove_file(disk, &names::file(dir, base, names::REBUILDING))
+}
+
+/// Cuts off index entries that were not synced. False where there are fewer than were.
+fn cut_indexes(disk: &dyn Disk, dir: &Path, base: Offset, stable: Stable) -> Result<bool, LogError> {
+    let entries = match stable {
+        Stable::All(_) => None,
+        Stable::Below(_, entries) => Some(entries),
+        Stable::Nothing => Some(IndexEntries::default()),
+    };
+    let mut whole = true;
+    for (suffix, entry_bytes, count) in [
+        (names::OFFSET_INDEX, 8, entries.map(|entries| entries.offset)),
+        (names::TIME_INDEX, 12, entries.map(|entries| entries.time)),
+        (names::TRANSACTION_INDEX, 34, entries.map(|entries| entries.transaction)),
+    ] {
         let path = names::file(dir, base, suffix);
-        let file = match files.disk().open(&path, Open::Write) {
+        let file = match disk.open(&path, Open::Write) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                mended |= suffix != names::TRANSACTION_INDEX;
+                // Aborted transactions are rare: without any there is no file.
+                whole &= count.map_or(suffix == names::TRANSACTION_INDEX, |count| count == 0);
                 continue;
             }
             Err(source) => return Err(LogError::Io { path, source }),
         };
-        if file.len().map_err(at(&path))? % entry_bytes != 0 {
+        let length = file.len().map_err(at(&path))?;
+        let wanted = count.map_or(length - length % entry_bytes, |count| count * entry_bytes);
+        whole &= length >= wanted && (count.is_some() || length == wanted);
+        if length > wanted {
+            file.set_len(wanted).map_err(at(&path))?;
+        } else if length % entry_bytes != 0 {
             file.set_len(0).map_err(at(&path))?;
-            mended = true;
         }
     }
-    Ok(mended)
+    Ok(whole)
 }
 
-/// Reads the batches from the recovery point on, or all of them; indexes them, and cuts the file behind the last good
-/// one. Returns the bytes cut and the bytes read.
-fn scan(
-    segment: &Segment,
-    file_bytes: u64,
-    from: Option<Offset>,
-    options: &LogOptions,
-) -> Result<(u64, u64), LogError> {
-    // Until this is published a scan would see an empty segment.
-    segment.publish(Offset::MAX, file_bytes);
-    let start = start_of_scan(segment, from)?;
-    let index_error = at(segment.path());
+/// Takes a segment as it is that was synced and sealed. False where an index cannot be its.
+fn believe(segment: &Segment, end: Offset, file_bytes: u64, now_ms: i64) -> Result<bool, LogError> {
+    if !ends_sane(segment, end, file_bytes)? {
+        return Ok(false);
+    }
+    let last = segment.time_index.last().map_err(at(segment.path()))?;
+    let Some((timestamp_ms, offset)) = last else { return Ok(false) };
+    segment.publish(end, file_bytes);
+    segment.set_times(Some(MaxTimestamp { timestamp_ms, offset }), None, now_ms);
+    Ok(true)
+}
+
+/// Whether the last entries of the indexes make sense. Only they are looked at: a start must not read all indexes of a
+/// large log.
+fn ends_sane(segment: &Segment, end: Offset, file_bytes: u64) -> Result<bool, LogError> {
+    let sane = || Ok(segment.offset_index.ends_sane(file_bytes)? && segment.time_index.ends_sane(end)?);
+    sane().map_err(at(segment.path()))
+}
+
+/// Reads the batches from `start` on, indexes them, and cuts the file behind the last good one.
+fn scan(segment: &Segment, file_bytes: u64, start: Start, options: &LogOptions) -> Result<Scanned, LogError> {
     segment
         .offset_index
         .truncate_to(start.position)
         .and_then(|()| segment.time_index.truncate_to(start.expected))
         .and_then(|()| segment.transactions.truncate_to(start.expected))
-        .map_err(index_error)?;
+        .map_err(at(segment.path()))?;
     if let Some((timestamp_ms, offset)) = segment.time_index.last().map_err(at(segment.path()))? {
         segment.set_times(Some(MaxTimestamp { timestamp_ms, offset }), None, segment.last_append_ms());
     }
@@ -149,7 +223,7 @@ fn scan(
     if good_end < file_bytes {
         segment.file()?.set_len(good_end).map_err(at(segment.path()))?;
     }
-    Ok((file_bytes - good_end, good_end - start.position))
+    Ok(Scanned { from: start.expected, bytes: good_end - start.position, torn_bytes: file_bytes - good_end })
 }
 
 /// Looks at the batches behind the last entry of the time index, up to `until`: one of them may hold the greatest
@@ -165,47 +239,45 @@ pub(super) fn note_unindexed(segment: &Segment, until: u64) -> Result<(), LogErr
     }
 }
 
+#[derive(Clone, Copy, Debug)]
 struct Start {
     position: u64,
     expected: Offset,
 }
 
-/// Where the batch that holds the recovery point begins, and its base offset; the segment's beginning where that cannot
-/// be found.
-fn start_of_scan(segment: &Segment, from: Option<Offset>) -> Result<Start, LogError> {
-    let beginning = Start { position: 0, expected: segment.base };
-    let Some(from) = from.filter(|from| *from > segment.base) else { return Ok(beginning) };
-    let mut headers = segment.scan_near(from)?;
-    let mut end = None;
+/// Where the batch begins whose base is the recovery point, or where the file ends there, as it does after a clean stop.
+/// Headers above the recovery point may say anything, so only a chain that leads to it without a gap counts.
+fn start_of_scan(segment: &Segment, point: Offset) -> Result<Option<Start>, LogError> {
+    let mut headers = segment.scan_near(point)?;
+    let mut chain: Option<Start> = None;
     loop {
         match headers.next_header() {
-            Ok(Some((position, header))) if header.last_offset() >= from => {
-                return Ok(Start { position, expected: header.base_offset });
+            Ok(Some((_, header))) => {
+                let follows = chain.is_none_or(|before| header.base_offset == before.expected);
+                if !follows || header.base_offset >= point || header.last_offset_delta < 0 {
+                    break;
+                }
+                chain = Some(Start { position: headers.position(), expected: header.next_offset() });
             }
-            Ok(Some((_, header))) => end = Some((headers.position(), header.next_offset())),
-            Ok(None) => break,
+            Ok(None) | Err(ScanError::Damaged(_)) => break,
             Err(ScanError::Io(source)) => return Err(LogError::Io { path: segment.path().to_owned(), source }),
-            Err(ScanError::Damaged(_)) => return Ok(beginning),
         }
     }
-    // The file ends at the recovery point, as it does after a clean stop.
-    Ok(end.map_or(beginning, |(position, expected)| Start { position, expected }))
+    Ok(chain.filter(|start| start.expected == point))
 }
 
-/// Plays the batches of `[from, …)` to the producers.
+/// Plays the batches of `[from, …)` to the producers, and indexes the aborted transactions that no index has.
 pub(super) fn replay(
     segments: &[Arc<Segment>],
     from: Offset,
     producers: &mut Producers,
     now_ms: i64,
-    mut header_seen: impl FnMut(&BatchHeader),
 ) -> Result<(), LogError> {
     for segment in segments.iter().filter(|segment| segment.next_offset() > from) {
         let mut scan = segment.scan_near(from)?;
         loop {
             let position = scan.position();
             let Some(header) = segment.scan_result(scan.peek_header(), position)? else { break };
-            header_seen(&header);
             if header.last_offset() < from || !header.producer_id.is_some() || !header.attributes.is_control() {
                 segment.scan_result(scan.next_header(), position)?;
                 if header.last_offset() >= from {
@@ -215,6 +287,17 @@ pub(super) fn replay(
             }
             let Some((_, batch)) = segment.scan_result(scan.next_batch(), position)? else { break };
             replay_marker(segment, &batch, producers, now_ms)?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows the headers of all batches.
+pub(super) fn headers(segments: &[Arc<Segment>], mut seen: impl FnMut(&BatchHeader)) -> Result<(), LogError> {
+    for segment in segments {
+        let mut scan = Scan::new(segment.file()?, 0, segment.size_bytes());
+        while let Some((_, header)) = segment.scanned(scan.next_header(), &scan)? {
+            seen(&header);
         }
     }
     Ok(())
@@ -234,5 +317,6 @@ fn replay_marker(
     if known.iter().any(|entry| entry.last_offset == aborted.last_offset) {
         return Ok(());
     }
-    segment.transactions.append(&aborted).map_err(at(path))
+    // The folder is synced before anything that was recovered is called stable.
+    segment.transactions.append(&aborted).map(|_| ()).map_err(at(path))
 }

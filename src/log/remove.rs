@@ -4,17 +4,20 @@
 //! Readers that hold a removed segment's file read on; the files are removed `file.delete.delay.ms` later.
 //!
 //! # Crash safety
-//! The log start is written down before anything below it is removed. Removed files carry another name at once, and what
-//! a crash leaves of them is removed at the next start.
+//! The log start is stable before anybody is told of it, and so is the offset below which segments go before the first of
+//! them does: a power cut may undo some of the renames and not others, and the next start finishes them. Removed files
+//! carry another name at once.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::model::Offset;
 
+use super::checkpoint::Checkpoint;
 use super::error::{LogError, at};
 use super::leader_epochs::LeaderEpochs;
-use super::partition_log::PartitionLog;
+use super::leftovers;
+use super::partition_log::{PartitionLog, load};
 use super::segment::Segment;
 
 impl PartitionLog {
@@ -23,52 +26,81 @@ impl PartitionLog {
     pub fn advance_log_start(&self, to: Offset) -> Result<bool, LogError> {
         let _one_at_a_time = self.syncing.lock();
         let to = to.min(self.stable_end());
-        if self.log_start.fetch_max(to.get(), Ordering::AcqRel) >= to.get() {
+        if to <= self.log_start_offset() {
             return Ok(false);
         }
-        let (recovery_point, active) = {
-            let appender = self.appender.lock();
-            // Indexes above the last checkpoint are not synced: the recovery point stays where that put it.
-            (self.recovery_point.load(Ordering::Acquire), Arc::clone(&appender.active))
-        };
-        self.write_checkpoint(Offset::new(recovery_point), &active)?;
+        let active = Arc::clone(&self.appender.lock().active);
+        self.write_checkpoint(&Checkpoint { log_start_offset: to.get(), ..self.checkpoint_now(&active) })?;
+        self.log_start.fetch_max(to.get(), Ordering::AcqRel);
         Ok(true)
     }
 
-    /// Removes the sealed segments that end at or below `to`; for a topic without a bucket the log start follows.
-    /// Returns how many went.
+    /// Removes the sealed segments that end at or below `to`. Returns how many went.
     pub fn delete_segments_below(&self, to: Offset, now_ms: i64) -> Result<usize, LogError> {
         let _one_at_a_time = self.syncing.lock();
-        let mut appender = self.appender.lock();
         let segments = self.segments.load_full();
-        let sealed = segments.split_last().map_or(&[] as &[Arc<Segment>], |(_, sealed)| sealed);
-        let gone = sealed.iter().take_while(|segment| segment.next_offset() <= to).count();
-        let (gone, kept) = segments.split_at_checked(gone).unwrap_or((&[], &segments));
-        if gone.is_empty() {
-            return Ok(0);
+        let (gone, kept) = split(&segments, |segment| segment.next_offset() <= to);
+        let Some(first_kept) = kept.first().filter(|_| !gone.is_empty()) else { return Ok(0) };
+        if load(&self.recovery_point) < first_kept.base {
+            // What is only in the segments that go, the producers there, has to be stable elsewhere first.
+            self.checkpoint_locked()?;
         }
-        self.segments.store(Arc::new(kept.to_vec()));
-        let is_gone = |segment: &Arc<Segment>| gone.iter().any(|removed| Arc::ptr_eq(removed, segment));
-        appender.unsynced.retain(|segment| !is_gone(segment));
-        appender.indexes_unsynced.retain(|segment| !is_gone(segment));
-        drop(appender);
+        let active = Arc::clone(&self.appender.lock().active);
+        // Its sync of the folder also makes the names of the segments that stay stable.
+        self.write_checkpoint(&Checkpoint {
+            local_start_offset: first_kept.base.get(),
+            ..self.checkpoint_now(&active)
+        })?;
+        self.removed_below.fetch_max(first_kept.base.get(), Ordering::AcqRel);
         let when_ms = now_ms.saturating_add(self.options.load().file_delete_delay_ms);
-        for segment in gone {
-            let marked = segment.mark_deleted()?;
-            self.doomed.lock().extend(marked.into_iter().map(|path| (when_ms, path)));
-        }
-        self.disk().sync_dir(&self.dir).map_err(at(&self.dir))?;
+        self.let_go(gone, when_ms)?;
         self.forget_epochs()?;
         Ok(gone.len())
     }
 
+    /// Removes the first segment at once, if it is sealed and ends at or below `to`, without writing anything: what makes
+    /// room on a disk that has none for a checkpoint. Says whether it went.
+    pub fn free_oldest_segment(&self, to: Offset) -> Result<bool, LogError> {
+        let _one_at_a_time = self.syncing.lock();
+        let segments = self.segments.load_full();
+        let (gone, _) = split(&segments, |segment| segment.next_offset() <= to);
+        let Some(oldest) = gone.first().filter(|oldest| oldest.next_offset() <= load(&self.recovery_point)) else {
+            return Ok(false);
+        };
+        // One alone leaves no gap, whichever of its names a power cut brings back.
+        self.let_go(std::slice::from_ref(oldest), i64::MIN)?;
+        self.purge_deleted(i64::MIN)?;
+        Ok(true)
+    }
+
+    /// Takes the first segments out of sight and marks their files.
+    fn let_go(&self, gone: &[Arc<Segment>], when_ms: i64) -> Result<(), LogError> {
+        let is_gone = |segment: &Arc<Segment>| gone.iter().any(|removed| Arc::ptr_eq(removed, segment));
+        {
+            let mut appender = self.appender.lock();
+            let mut kept = Vec::clone(&self.segments.load());
+            kept.retain(|segment| !is_gone(segment));
+            self.segments.store(Arc::new(kept));
+            appender.unsynced.retain(|segment| !is_gone(segment));
+            appender.indexes_unsynced.retain(|segment| !is_gone(segment));
+        }
+        for segment in gone {
+            let marked = segment.mark_deleted()?;
+            self.doomed.lock().extend(marked.into_iter().map(|path| (when_ms, path)));
+        }
+        self.disk().sync_dir(&self.dir).map_err(at(&self.dir))
+    }
+
     /// Drops the epochs that no offset from the log start on belongs to.
     fn forget_epochs(&self) -> Result<(), LogError> {
+        let mut appender = self.appender.lock();
         let mut epochs = LeaderEpochs::clone(&self.epochs.load());
         epochs.advance_to(self.log_start_offset());
         if epochs != **self.epochs.load() {
             self.epochs.store(Arc::new(epochs));
+            appender.epochs_unwritten = true;
             self.write_epochs()?;
+            appender.epochs_unwritten = false;
         }
         Ok(())
     }
@@ -81,9 +113,19 @@ impl PartitionLog {
             *doomed = later;
             due
         };
-        for (_, path) in &due {
-            self.disk().remove_file(path).map_err(at(path))?;
+        for (number, (_, path)) in due.iter().enumerate() {
+            if let Err(error) = leftovers::remove_file(self.disk(), path) {
+                self.doomed.lock().extend(due.get(number..).unwrap_or_default().iter().cloned());
+                return Err(error);
+            }
         }
         Ok(due.len())
     }
+}
+
+/// The first sealed segments that are wanted, and the rest.
+fn split(segments: &[Arc<Segment>], wanted: impl Fn(&Segment) -> bool) -> (&[Arc<Segment>], &[Arc<Segment>]) {
+    let sealed = segments.len().saturating_sub(1);
+    let count = segments.iter().take(sealed).take_while(|segment| wanted(segment)).count();
+    segments.split_at_checked(count).unwrap_or((&[], segments))
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::disk::Open;
+use crate::model::Offset;
 use crate::record::ValidBatch;
 
 use super::error::{LogError, at};
@@ -87,17 +88,27 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Writes the producers as they are at the log end. Not synced: a snapshot that a crash damages is recognised, and an
-    /// older one serves.
-    pub(super) fn write_snapshot(&self, appender: &Appender) -> Result<(), LogError> {
+    /// Writes the producers as they are at the log end. Synced with the next checkpoint; a snapshot that a crash damages
+    /// is recognised, and an older one serves.
+    fn write_snapshot(&self, appender: &Appender) -> Result<(), LogError> {
         if appender.producers.len() == 0 {
             return Ok(());
         }
-        let path = names::file(&self.dir, self.log_end_offset(), names::SNAPSHOT);
+        self.put_snapshot(self.log_end_offset(), &producer_snapshot::encode(&appender.producers), false)
+    }
+
+    /// Writes a snapshot of the producers at `offset`. The one that the checkpoint counts on is left alone.
+    pub(super) fn put_snapshot(&self, offset: Offset, snapshot: &[u8], sync: bool) -> Result<(), LogError> {
+        let counted_on = *self.recovery.lock();
+        if counted_on.has_producers && counted_on.point == offset.get() && counted_on.point > 0 {
+            return Ok(());
+        }
+        let path = names::file(&self.dir, offset, names::SNAPSHOT);
         let write = || {
             let file = self.disk().open(&path, Open::Create)?;
             file.set_len(0)?;
-            file.write_all_at(&producer_snapshot::encode(&appender.producers), 0)
+            file.write_all_at(snapshot, 0)?;
+            if sync { file.sync_data() } else { Ok(()) }
         };
         write().map_err(at(&path))
     }

@@ -19,7 +19,9 @@ use crate::disk::{DiskFile, Open, with_suffix};
 use crate::model::Offset;
 use crate::record::BatchHeader;
 
+use super::checkpoint::IndexEntries;
 use super::error::{LogError, at};
+use super::leftovers;
 use super::names;
 use super::offset_index::OffsetIndex;
 use super::open_files::{LazyFile, OpenFiles};
@@ -54,7 +56,7 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Makes the files of an empty segment.
+    /// Makes the files of an empty segment; what an earlier one of that base left in them goes.
     pub(super) fn create(files: &Arc<OpenFiles>, dir: &Path, base: Offset, preallocate: u64) -> Result<Self, LogError> {
         let path = names::file(dir, base, names::LOG);
         let file = files.disk().open(&path, Open::Create).map_err(at(&path))?;
@@ -66,6 +68,7 @@ impl Segment {
             let path = names::file(dir, base, suffix);
             files.disk().open(&path, Open::Create).and_then(|file| file.set_len(0)).map_err(at(&path))?;
         }
+        leftovers::remove_file(files.disk(), &names::file(dir, base, names::TRANSACTION_INDEX))?;
         Self::open(files, dir, base)
     }
 
@@ -196,6 +199,27 @@ impl Segment {
             ScanError::Io(source) => LogError::Io { path: self.path().to_owned(), source },
             ScanError::Damaged(source) => LogError::Damaged { path: self.path().to_owned(), position, source },
         })
+    }
+
+    /// How many entries its indexes have.
+    pub(super) fn index_entries(&self) -> IndexEntries {
+        IndexEntries {
+            offset: self.offset_index.file.len(),
+            time: self.time_index.file.len(),
+            transaction: self.transactions.len(),
+        }
+    }
+
+    /// How many of them are of batches below `end`, which begins at `position`.
+    pub(super) fn index_entries_below(&self, end: Offset, position: u64) -> Result<IndexEntries, LogError> {
+        let count = || {
+            Ok(IndexEntries {
+                offset: self.offset_index.count_below(position)?,
+                time: self.time_index.count_below(end)?,
+                transaction: self.transactions.count_below(end)?,
+            })
+        };
+        count().map_err(at(self.path()))
     }
 
     /// Makes batches stable.

@@ -6,16 +6,22 @@
 //! # Crash safety
 //! A sync that failed is never repeated as if nothing had happened: the kernel may have dropped the pages that it could
 //! not write. The log is broken until recovery has looked at what is really there.
+//!
+//! A checkpoint is written when all that it claims is stable: batches, names, indexes and the producers' snapshot below
+//! the recovery point. Only then do older snapshots go.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::disk::Open;
 use crate::model::Offset;
 
-use super::checkpoint::{self, Checkpoint};
+use super::checkpoint::{self, Checkpoint, Recovery};
 use super::error::{LogError, at};
+use super::leftovers;
 use super::names;
-use super::partition_log::PartitionLog;
+use super::partition_log::{PartitionLog, load};
+use super::producer_snapshot;
 use super::segment::Segment;
 
 impl PartitionLog {
@@ -50,7 +56,7 @@ impl PartitionLog {
         Ok(self.stable_end())
     }
 
-    fn sync_all(&self, segments: &[Arc<Segment>], names: bool) -> Result<(), LogError> {
+    pub(super) fn sync_all(&self, segments: &[Arc<Segment>], names: bool) -> Result<(), LogError> {
         if names {
             self.disk().sync_dir(&self.dir).map_err(at(&self.dir))?;
         }
@@ -62,68 +68,109 @@ impl PartitionLog {
         self.checkpoint_due.load(Ordering::Relaxed)
     }
 
-    /// Whether anything became stable since the last checkpoint.
+    /// Whether anything was appended since the last checkpoint.
     pub fn needs_checkpoint(&self) -> bool {
-        self.stable_end() > super::partition_log::load(&self.recovery_point)
+        self.log_end_offset() > load(&self.recovery_point)
     }
 
-    /// Moves the recovery point to the stable end and writes it down, with the log start and the high watermark.
-    pub fn checkpoint(&self) -> Result<(), LogError> {
+    /// Syncs, moves the recovery point to what was the log end, and writes it down, with the log start and the high
+    /// watermark. Returns the stable end.
+    pub fn checkpoint(&self) -> Result<Offset, LogError> {
         let _one_at_a_time = self.syncing.lock();
-        let (recovery_point, sealed, active) = {
+        self.checkpoint_locked()
+    }
+
+    /// With the sync lock held.
+    pub(super) fn checkpoint_locked(&self) -> Result<Offset, LogError> {
+        let (recovery, snapshot, active) = {
             let mut appender = self.appender.lock();
             if appender.broken {
                 return Err(LogError::Broken);
             }
-            let stable = self.stable_end();
-            if stable == self.log_end_offset() {
-                self.write_snapshot(&appender)?;
-            }
             appender.bytes_since_checkpoint = 0;
             self.checkpoint_due.store(false, Ordering::Relaxed);
-            (stable, std::mem::take(&mut appender.indexes_unsynced), Arc::clone(&appender.active))
+            let known = (appender.producers.len() > 0).then(|| producer_snapshot::encode(&appender.producers));
+            let active = Arc::clone(&appender.active);
+            let recovery = Recovery {
+                point: self.log_end_offset().get(),
+                has_producers: known.is_some(),
+                base_offset: active.base.get(),
+                entries: active.index_entries(),
+            };
+            (recovery, known, active)
         };
-        sealed.iter().chain([&active]).try_for_each(|segment| segment.sync_indexes())?;
-        self.write_checkpoint(recovery_point, &active)?;
-        self.recovery_point.store(recovery_point.get(), Ordering::Release);
-        self.remove_old_snapshots()
+        let stable_end = self.sync_locked()?;
+        self.sync_sealed_indexes()?;
+        active.sync_indexes()?;
+        if let Some(snapshot) = &snapshot {
+            self.put_snapshot(Offset::new(recovery.point), snapshot, true)?;
+        }
+        self.write_checkpoint(&Checkpoint { recovery, ..self.checkpoint_now(&active) })?;
+        self.set_recovery(recovery);
+        self.remove_old_snapshots(Offset::new(recovery.point))?;
+        Ok(stable_end)
     }
 
-    pub(super) fn write_checkpoint(&self, recovery_point: Offset, active: &Segment) -> Result<(), LogError> {
-        let checkpoint = Checkpoint {
+    pub(super) fn set_recovery(&self, recovery: Recovery) {
+        *self.recovery.lock() = recovery;
+        self.recovery_point.store(recovery.point, Ordering::Release);
+    }
+
+    /// Indexes of segments that were sealed, and the snapshots that were taken then.
+    fn sync_sealed_indexes(&self) -> Result<(), LogError> {
+        let sealed = std::mem::take(&mut self.appender.lock().indexes_unsynced);
+        let sync = |segment: &Arc<Segment>| {
+            segment.sync_indexes()?;
+            let path = names::file(&self.dir, segment.next_offset(), names::SNAPSHOT);
+            match self.disk().open(&path, Open::Write) {
+                // Without producers there is none.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                opened => opened.and_then(|file| file.sync_data()).map_err(at(&path)),
+            }
+        };
+        let synced = sealed.iter().try_for_each(sync);
+        if synced.is_err() {
+            // They are still to be synced before a recovery point may pass them.
+            self.appender.lock().indexes_unsynced.extend(sealed);
+        }
+        synced
+    }
+
+    /// What a checkpoint says that moves nothing.
+    pub(super) fn checkpoint_now(&self, active: &Segment) -> Checkpoint {
+        Checkpoint {
             version: checkpoint::VERSION,
             log_start_offset: self.log_start_offset().get(),
-            recovery_point: recovery_point.get(),
+            local_start_offset: self.removed_below.load(Ordering::Acquire),
+            recovery: *self.recovery.lock(),
             high_watermark: self.high_watermark.load(Ordering::Acquire),
             active_base_offset: active.base.get(),
             active_first_append_ms: active.first_append_ms(),
-        };
-        checkpoint::write(self.disk(), &self.dir, &checkpoint).map_err(at(&self.dir))
+        }
+    }
+
+    pub(super) fn write_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+        checkpoint::write(self.disk(), &self.dir, checkpoint).map_err(at(&self.dir))
     }
 
     /// Syncs, checkpoints: the next start has nothing to recover.
     pub fn close(&self) -> Result<(), LogError> {
-        self.sync()?;
-        self.checkpoint()
+        self.checkpoint().map(|_| ())
     }
 
-    /// Keeps the newest two snapshots, and those at the base of a segment: recovery may need an older one than the
-    /// newest, never an older one than that.
-    pub(super) fn remove_old_snapshots(&self) -> Result<(), LogError> {
+    /// Keeps the snapshot at the recovery point and those behind it, one before it, and those at the base of a segment,
+    /// where a truncation or a rebuilt index may want to begin.
+    fn remove_old_snapshots(&self, recovery_point: Offset) -> Result<(), LogError> {
         let segments = self.segments.load();
-        let snapshots: Vec<Offset> = self
-            .disk()
-            .read_dir(&self.dir)
-            .map_err(at(&self.dir))?
+        let entries = self.disk().read_dir(&self.dir).map_err(at(&self.dir))?;
+        let older: Vec<Offset> = entries
             .iter()
             .filter_map(|entry| names::offset_of(&entry.name, names::SNAPSHOT))
+            .filter(|offset| *offset < recovery_point)
             .collect();
-        for offset in snapshots.iter().rev().skip(2) {
-            let is_base = segments.iter().any(|segment| segment.base == *offset);
-            if !is_base {
-                let path = names::file(&self.dir, *offset, names::SNAPSHOT);
-                self.disk().remove_file(&path).map_err(at(&path))?;
-            }
+        let all_but_one = older.split_last().map_or(&[] as &[Offset], |(_, rest)| rest);
+        for offset in all_but_one.iter().filter(|offset| !segments.iter().any(|segment| segment.base == **offset)) {
+            leftovers::remove_file(self.disk(), &names::file(&self.dir, *offset, names::SNAPSHOT))?;
         }
         Ok(())
     }

@@ -56,22 +56,17 @@ impl TimeIndex {
 
     /// Drops the entries of offsets at or behind `offset`.
     pub(super) fn truncate_to(&self, offset: Offset) -> io::Result<()> {
-        let keep = self.file.partition_point(|entry| self.parse(entry).1 < offset)?;
-        self.file.truncate(keep)
+        self.file.truncate(self.count_below(offset)?)
     }
 
-    /// Whether timestamps and offsets rise within `[base, end)`.
-    pub(super) fn is_sane(&self, end: Offset) -> io::Result<bool> {
-        let mut before: Option<(i64, Offset)> = None;
-        for entry in self.file.entries()? {
-            let (timestamp_ms, offset) = self.parse(&entry);
-            let rises = before.is_none_or(|(t, o)| timestamp_ms > t && offset > o);
-            if !rises || offset < self.base || offset >= end {
-                return Ok(false);
-            }
-            before = Some((timestamp_ms, offset));
-        }
-        Ok(true)
+    /// How many entries are of offsets below `offset`.
+    pub(super) fn count_below(&self, offset: Offset) -> io::Result<u64> {
+        self.file.partition_point(|entry| self.parse(entry).1 < offset)
+    }
+
+    /// Whether the last entry lies within `[base, end)`.
+    pub(super) fn ends_sane(&self, end: Offset) -> io::Result<bool> {
+        Ok(self.last()?.is_none_or(|(_, offset)| offset >= self.base && offset < end))
     }
 
     fn parse(&self, entry: &[u8; 12]) -> (i64, Offset) {

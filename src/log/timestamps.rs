@@ -36,23 +36,38 @@ impl PartitionLog {
     /// The first record below `upper` that has the greatest timestamp.
     pub fn max_timestamp(&self, upper: Offset) -> Result<Option<FoundRecord>, LogError> {
         let start = self.log_start_offset();
-        let mut latest: Option<(i64, Arc<Segment>)> = None;
-        for segment in self.segments.load().iter().filter(|segment| segment.base < upper) {
-            let whole = segment.next_offset() <= upper && segment.base >= start;
-            let max_ms = match segment.max_timestamp() {
-                Some(max) if whole => Some(max.timestamp_ms),
-                Some(_) => greatest(segment, start, upper)?,
-                None => None,
-            };
-            if let Some(max_ms) = max_ms
-                && latest.as_ref().is_none_or(|(known, _)| max_ms > *known)
-            {
-                latest = Some((max_ms, Arc::clone(segment)));
+        let segments = self.segments.load();
+        let within = segments.iter().filter(|segment| segment.base < upper && segment.next_offset() > start);
+        // No record of a segment is later than its greatest timestamp; that may be a marker's, or lie outside.
+        let mut bounds: Vec<(i64, &Arc<Segment>)> =
+            within.filter_map(|segment| Some((segment.max_timestamp()?.timestamp_ms, segment))).collect();
+        bounds.sort_by_key(|(bound_ms, segment)| (std::cmp::Reverse(*bound_ms), segment.base));
+        let mut latest: Option<FoundRecord> = None;
+        for (bound_ms, segment) in bounds {
+            if latest.is_some_and(|(_, known_ms, _)| bound_ms < known_ms) {
+                break;
+            }
+            let Some(found) = latest_in(segment, bound_ms, start, upper)? else { continue };
+            if latest.is_none_or(|known| (found.1, known.0) > (known.1, found.0)) {
+                latest = Some(found);
             }
         }
-        let Some((max_ms, segment)) = latest else { return Ok(None) };
-        let near = segment.time_index.offset_before(max_ms).map_err(at(segment.time_index.file.path()))?.max(start);
-        first_record(&segment, near, upper, |record_ms| record_ms == max_ms, start)
+        Ok(latest)
+    }
+}
+
+/// The first record of `[start, upper)` in a segment that has the greatest timestamp, which is `bound_ms` at most.
+fn latest_in(segment: &Segment, bound_ms: i64, start: Offset, upper: Offset) -> Result<Option<FoundRecord>, LogError> {
+    let first_of = |wanted_ms: i64| {
+        let near = segment.time_index.offset_before(wanted_ms).map_err(at(segment.time_index.file.path()))?.max(start);
+        first_record(segment, near, upper, |record_ms| record_ms == wanted_ms, start)
+    };
+    if let Some(found) = first_of(bound_ms)? {
+        return Ok(Some(found));
+    }
+    match greatest(segment, start, upper)? {
+        Some(greatest_ms) => first_of(greatest_ms),
+        None => Ok(None),
     }
 }
 

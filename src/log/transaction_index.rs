@@ -49,12 +49,17 @@ impl TransactionIndex {
         &self.path
     }
 
-    pub(super) fn append(&self, aborted: &AbortedTransaction) -> io::Result<()> {
+    /// Adds a transaction. Says whether the file was made for it: its name is not stable then.
+    pub(super) fn append(&self, aborted: &AbortedTransaction) -> io::Result<bool> {
+        let mut made = false;
         let file = {
             let mut slot = self.file.lock();
             match slot.as_ref() {
                 Some(file) => Arc::clone(file),
-                None => Arc::clone(slot.insert(Arc::new(IndexFile::open(Arc::clone(&self.files), self.path.clone())?))),
+                None => {
+                    made = true;
+                    Arc::clone(slot.insert(Arc::new(IndexFile::open(Arc::clone(&self.files), self.path.clone())?)))
+                }
             }
         };
         let mut entry = [0; ENTRY_BYTES];
@@ -64,7 +69,8 @@ impl TransactionIndex {
         room.put_i64(aborted.first_offset.get());
         room.put_i64(aborted.last_offset.get());
         room.put_i64(aborted.last_stable_offset.get());
-        file.append(entry)
+        file.append(entry)?;
+        Ok(made)
     }
 
     pub(super) fn entries(&self) -> io::Result<Vec<AbortedTransaction>> {
@@ -73,12 +79,21 @@ impl TransactionIndex {
         Ok(file.entries()?.iter().map(parse).collect())
     }
 
+    /// How many transactions.
+    pub(super) fn len(&self) -> u64 {
+        self.file.lock().as_ref().map_or(0, |file| file.len())
+    }
+
+    /// How many have their marker below `offset`.
+    pub(super) fn count_below(&self, offset: Offset) -> io::Result<u64> {
+        Ok(self.entries()?.iter().take_while(|entry| entry.last_offset < offset).count() as u64)
+    }
+
     /// Drops the transactions whose marker lies at or behind `offset`.
     pub(super) fn truncate_to(&self, offset: Offset) -> io::Result<()> {
+        let keep = self.count_below(offset)?;
         let file = self.file.lock().clone();
-        let Some(file) = file else { return Ok(()) };
-        let keep = file.entries()?.iter().take_while(|entry| parse(entry).last_offset < offset).count();
-        file.truncate(keep as u64)
+        file.map_or(Ok(()), |file| file.truncate(keep))
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {

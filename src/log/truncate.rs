@@ -4,18 +4,19 @@
 //! Appends and syncs wait. Readers that hold slices of what goes are answered from the old file.
 //!
 //! # Crash safety
-//! Segments go from the back, each cut is synced, then the checkpoint: a crash in between leaves a longer log, never a
-//! hole.
+//! First the recovery point goes below the cut, so that a start believes nothing of what is about to change; then
+//! segments go from the back, then the cut, each stable before the next. A crash in between leaves a longer log, never a
+//! hole. A failure in between leaves a log that only recovery can mend.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::model::Offset;
 
+use super::checkpoint::Recovery;
 use super::error::{LogError, at};
 use super::leader_epochs::LeaderEpochs;
-use super::names;
-use super::partition_log::PartitionLog;
+use super::partition_log::{Appender, PartitionLog};
 use super::producer_snapshot;
 use super::producers::Producers;
 use super::recovery;
@@ -26,20 +27,41 @@ impl PartitionLog {
     pub fn truncate_to(&self, to: Offset, now_ms: i64) -> Result<Offset, LogError> {
         let _one_at_a_time = self.syncing.lock();
         let mut appender = self.appender.lock();
+        if appender.broken {
+            return Err(LogError::Broken);
+        }
         if to >= self.log_end_offset() {
             return Ok(self.log_end_offset());
         }
+        let truncated = self.truncate_locked(&mut appender, to, now_ms);
+        appender.broken |= truncated.is_err();
+        truncated
+    }
+
+    fn truncate_locked(&self, appender: &mut Appender, to: Offset, now_ms: i64) -> Result<Offset, LogError> {
         let mut segments = Vec::clone(&self.segments.load());
+        let mut gone = Vec::new();
         while segments.len() > 1 && segments.last().is_some_and(|last| last.base >= to) {
-            let Some(gone) = segments.pop() else { break };
-            for path in gone.mark_deleted()? {
-                self.disk().remove_file(&path).map_err(at(&path))?;
-            }
+            gone.extend(segments.pop());
         }
         let active = Arc::clone(segments.last().expect("one segment always stays"));
-        cut(&active, to)?;
-        let end = active.next_offset();
-        self.disk().sync_dir(&self.dir).map_err(at(&self.dir))?;
+        let batch = active.find(to)?;
+        let end = batch.map_or(active.next_offset(), |(_, header)| header.base_offset);
+        let position = batch.map_or(active.size_bytes(), |(position, _)| position);
+        self.lower_recovery_point(end, position, &active)?;
+        // What stays is called stable when this is done.
+        let unsynced: Vec<_> =
+            appender.unsynced.iter().filter(|segment| segment.base <= active.base).cloned().collect();
+        self.sync_all(&unsynced, true)?;
+        for segment in gone {
+            for path in segment.mark_deleted()? {
+                self.disk().remove_file(&path).map_err(at(&path))?;
+            }
+            self.disk().sync_dir(&self.dir).map_err(at(&self.dir))?;
+        }
+        if let Some((position, header)) = batch {
+            cut(&active, position, header.base_offset)?;
+        }
         self.segments.store(Arc::new(segments.clone()));
         let mut epochs = LeaderEpochs::clone(&self.epochs.load());
         epochs.truncate_to(end);
@@ -56,37 +78,37 @@ impl PartitionLog {
         self.stable_end.store(end.get(), Ordering::Release);
         self.high_watermark.fetch_min(end.get(), Ordering::AcqRel);
         self.publish_unstable(&appender.producers);
-        let recovery_point = end.min(Offset::new(self.recovery_point.load(Ordering::Acquire)));
-        self.recovery_point.store(recovery_point.get(), Ordering::Release);
-        self.write_checkpoint(recovery_point, &active)?;
+        // Its sync of the folder makes the removal of snapshots stable.
+        self.write_checkpoint(&self.checkpoint_now(&active))?;
         Ok(end)
+    }
+
+    fn lower_recovery_point(&self, to: Offset, position: u64, active: &Segment) -> Result<(), LogError> {
+        if to.get() >= self.recovery_point.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let recovery = Recovery {
+            point: to.get(),
+            // There may have been one that is forgotten by now: a snapshot has to be looked for.
+            has_producers: true,
+            base_offset: active.base.get(),
+            entries: active.index_entries_below(to, position)?,
+        };
+        self.set_recovery(recovery);
+        self.write_checkpoint(&self.checkpoint_now(active))
     }
 
     /// The producers as they were at `end`, from the newest snapshot at or below it.
     fn producers_at(&self, segments: &[Arc<Segment>], end: Offset, now_ms: i64) -> Result<Producers, LogError> {
-        let mut found = (Offset::ZERO, Producers::default());
-        for entry in self.disk().read_dir(&self.dir).map_err(at(&self.dir))? {
-            let Some(offset) = names::offset_of(&entry.name, names::SNAPSHOT) else { continue };
-            let path = self.dir.join(&entry.name);
-            if offset > end {
-                self.disk().remove_file(&path).map_err(at(&path))?;
-                continue;
-            }
-            let bytes = self.disk().read_all(&path).map_err(at(&path))?;
-            if let Some(producers) = bytes.and_then(|bytes| producer_snapshot::decode(&bytes)) {
-                found = (offset, producers);
-            }
-        }
-        let (from, mut producers) = found;
-        recovery::replay(segments, from, &mut producers, now_ms, |_| ())?;
+        let found = producer_snapshot::newest(self.disk(), &self.dir, end, end)?;
+        let (from, mut producers) = found.unwrap_or((Offset::ZERO, Producers::default()));
+        recovery::replay(segments, from, &mut producers, now_ms)?;
         Ok(producers)
     }
 }
 
-/// Cuts one segment at the batch that holds `to`.
-fn cut(segment: &Segment, to: Offset) -> Result<(), LogError> {
-    let Some((position, header)) = segment.find(to)? else { return Ok(()) };
-    let end = header.base_offset;
+/// Cuts one segment where the batch begins whose base offset is `end`.
+fn cut(segment: &Segment, position: u64, end: Offset) -> Result<(), LogError> {
     segment.publish(end, position);
     segment
         .offset_index

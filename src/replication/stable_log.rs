@@ -120,11 +120,9 @@ impl StableLog {
 
     /// Syncs what is not synced and writes the recovery point down. Blocks.
     pub(super) fn checkpoint(&self) -> Result<(), LogError> {
-        if self.log.unsynced_bytes() > 0 {
-            let stable_end = self.log.sync()?;
-            self.advance(stable_end);
-        }
-        self.log.checkpoint()
+        let stable_end = self.log.checkpoint()?;
+        self.advance(stable_end);
+        Ok(())
     }
 
     fn advance(&self, to: Offset) {

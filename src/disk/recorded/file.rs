@@ -62,7 +62,10 @@ impl DiskFile for RecordedFile {
         if let (Some(room), Some(there)) = (buffer.get_mut(..length), there.get(..length)) {
             room.copy_from_slice(there);
         }
-        *state.read.entry(self.path.clone()).or_default() += length as u64;
+        match state.read.get_mut(&self.path) {
+            Some(read) => *read += length as u64,
+            None => drop(state.read.insert(self.path.clone(), length as u64)),
+        }
         Ok(length)
     }
 

@@ -7,6 +7,7 @@
 //! # Crash safety
 //! A sync has two entries. It covers what stands before the first, and only once the second is there.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,6 +87,23 @@ pub enum Operation {
         /// The entry with which it began.
         begun: usize,
     },
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |place: &Place| format!("{}/{}", place.dir.0, place.name);
+        match self {
+            Self::Write { file, position, bytes } => {
+                write!(f, "write {} bytes at {position} of {}", bytes.len(), file.0)
+            }
+            Self::SetLen { file, length } => write!(f, "set length {length} of {}", file.0),
+            Self::Link { at, child, .. } => write!(f, "make {} ({})", name(at), child.0),
+            Self::Unlink { at } => write!(f, "remove {}", name(at)),
+            Self::Rename { from, to, child, .. } => write!(f, "rename {} to {} ({})", name(from), name(to), child.0),
+            Self::SyncBegun { of } => write!(f, "sync {} begins", of.0),
+            Self::Synced { of, begun } => write!(f, "synced {}, begun with #{begun}", of.0),
+        }
+    }
 }
 
 /// What is about to be done, for whoever watches.

@@ -188,14 +188,7 @@ impl fmt::Display for Story<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "power cut after {} entries", self.cut.at)?;
         for (one, fate) in self.cut.unsynced.iter().zip(self.fates) {
-            write!(f, "\n  #{} ", one.entry)?;
-            match &one.operation {
-                Operation::Write { file, position, bytes } => {
-                    write!(f, "write {file:?} {position}+{}", bytes.len())?;
-                }
-                other => write!(f, "{other:?}")?,
-            }
-            write!(f, ": {fate:?}")?;
+            write!(f, "\n  #{} {}: {fate:?}", one.entry, one.operation)?;
         }
         Ok(())
     }

@@ -179,7 +179,8 @@ fn the_bucket_may_give_a_log_its_beginning() {
     assert_eq!(log.append(&batch(1, 1), EPOCH, 0).unwrap().base_offset, Offset::new(500));
     assert_eq!((log.log_start_offset(), log.local_start_offset()), (Offset::new(100), Offset::new(500)));
     drop(log);
-    let log = bench.open();
+    let log_start = Some(Offset::new(100));
+    let (log, _) = PartitionLog::open(&bench.files, &bench.dir(), bench.options.clone(), log_start, 1_000).unwrap();
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset::new(100), Offset::new(501)));
     let aside = files(bench.dir().parent().unwrap(), ".aside-7");
     assert_eq!(aside.len(), 1, "what was there is kept");

@@ -76,7 +76,7 @@ proptest! {
                 }
                 Step::Roll => { log.roll().unwrap(); }
                 Step::Sync => { prop_assert_eq!(log.sync().unwrap(), expected.end); }
-                Step::Checkpoint => log.checkpoint().unwrap(),
+                Step::Checkpoint => { prop_assert_eq!(log.checkpoint().unwrap(), expected.end); }
                 Step::Close => {
                     log.close().unwrap();
                     drop(log);
