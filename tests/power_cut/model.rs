@@ -38,12 +38,6 @@ impl Model {
         self.batches.last().map_or(Offset::ZERO, |last| last.next())
     }
 
-    /// The batches below `end`.
-    pub fn below(&self, end: Offset) -> &[Arc<Logged>] {
-        let count = self.batches.partition_point(|batch| batch.next() <= end);
-        &self.batches[..count]
-    }
-
     pub fn truncate(&mut self, to: Offset) {
         self.batches.retain(|batch| batch.next() <= to);
         let end = self.end();
