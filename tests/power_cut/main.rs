@@ -8,7 +8,12 @@
 //! `POWER_CUT_SEEDS=100` runs more histories than the few that every run has, and looks at more states of each;
 //! `POWER_CUT_SEED=7` runs only that one.
 
-#![expect(clippy::panic, clippy::indexing_slicing, clippy::print_stdout, reason = "a test fails by panic, and says why")]
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panic, and says why"
+)]
 
 mod batches;
 mod checks;
