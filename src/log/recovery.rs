@@ -73,11 +73,11 @@ enum Stable {
 impl Trust {
     fn of(&self, base: Offset) -> Stable {
         let point = Offset::new(self.recovery.point);
-        match self.next_base {
-            Some(end) if end <= point => Stable::All(end),
-            _ if base.get() == self.recovery.base_offset && base < point => Stable::Below(point, self.recovery.entries),
-            _ => Stable::Nothing,
+        if base.get() == self.recovery.base_offset && base < point {
+            // Sealed right at the point or not: its last entry in the time index came later.
+            return Stable::Below(point, self.recovery.entries);
         }
+        self.next_base.filter(|end| *end <= point).map_or(Stable::Nothing, Stable::All)
     }
 }
 
