@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use kafka_protocol::messages::{ApiKey, RequestHeader};
 use kafka_protocol::protocol::Decodable;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use super::dispatch::{Call, Malformed, Shared};
 use super::handlers::api_versions;
@@ -91,6 +92,14 @@ impl<B> Session<B> {
         let mut body = frame;
         let header = RequestHeader::decode(&mut body, row.key.request_header_version(version))
             .map_err(|error| Refused::Header(row.key, error.to_string()))?;
+        let span = tracing::debug_span!(
+            "request",
+            api = ?row.key,
+            version,
+            correlation_id,
+            client = header.client_id.as_deref(),
+            peer = %self.peer,
+        );
         let call = Call {
             shared: Arc::clone(&self.shared),
             api_key: row.key,
@@ -100,7 +109,20 @@ impl<B> Session<B> {
             peer: self.peer,
             hurry: self.hurry.clone(),
         };
-        (row.start)(call, body).map_err(|malformed| Refused::Body(row.key, version, malformed))
+        let answer = span.in_scope(|| (row.start)(call, body));
+        answer.map(|answer| within(span, answer)).map_err(|malformed| Refused::Body(row.key, version, malformed))
+    }
+}
+
+/// An answer that is worked out within a span; where nobody looks at spans, it is left as it is.
+fn within(span: Span, answer: Answer) -> Answer {
+    if span.is_disabled() {
+        return answer;
+    }
+    match answer {
+        Answer::Later(reply) => Answer::Later(Box::pin(reply.instrument(span))),
+        Answer::Alone(reply) => Answer::Alone(Box::pin(reply.instrument(span))),
+        done => done,
     }
 }
 
