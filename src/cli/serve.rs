@@ -12,14 +12,19 @@ use super::running::Running;
 use super::serve_args::ServeArgs;
 use super::{output, signals};
 
+/// Files beside segments and connections: the catalog, the bucket's connections, HTTP, the active segments' indexes.
+const OTHER_FILES: usize = 1_024;
+/// Connections that are served however few files there are.
+const CONNECTIONS_MIN: usize = 64;
+
 /// Runs a broker until it is asked to stop.
 pub fn run(args: &ServeArgs, matches: &ArgMatches) -> Result<(), Failure> {
     let layers = args.layers(matches, ServeArgs::set_variable().as_deref()).map_err(Failure::usage)?;
     let logs = args.logs();
     start_logs(&logs).map_err(Failure::usage)?;
     start_metrics().map_err(Failure::failed)?;
-    let options = options(layers)?;
-    raise_open_files();
+    let mut options = options(layers)?;
+    make_room_for_files(&mut options);
     on_runtime(serve(options, logs.format))
 }
 
@@ -37,17 +42,33 @@ pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Connections and segments are files, and what a shell gives is too few for them.
-fn raise_open_files() {
+/// Connections and segments are files, and what a shell gives is too few for them: takes as many as the system allows, and
+/// no more connections than there are files left for.
+fn make_room_for_files(options: &mut ServeOptions) {
+    let Some(files_max) = raise_open_files() else { return };
+    let segments = options.settings().count("tidelog.open.files.max");
+    if files_max < segments.saturating_add(OTHER_FILES) {
+        tracing::warn!(
+            limit = files_max,
+            "the system allows fewer open files than tidelog.open.files.max={segments} and connections need: raise it \
+             (ulimit -n), or lower the setting"
+        );
+    }
+    let left = files_max.saturating_sub(segments.min(files_max / 2)).saturating_sub(OTHER_FILES / 2);
+    options.server.connections_max = options.server.connections_max.min(left.max(CONNECTIONS_MIN));
+}
+
+/// The limit of open files, raised as far as it goes; none where there is none.
+fn raise_open_files() -> Option<usize> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limits = getrlimit(Resource::Nofile);
-    if limits.current == limits.maximum {
-        return;
-    }
+    let before = limits.current;
     limits.current = limits.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limits) {
         tracing::debug!(%error, "the limit of open files stays");
+        limits.current = before;
     }
+    limits.current.and_then(|files| usize::try_from(files).ok())
 }
 
 async fn serve(options: ServeOptions, format: LogFormat) -> Result<(), Failure> {

@@ -71,3 +71,20 @@ fn http_that_cannot_listen_is_told_with_the_remedy() {
     ended.expect(1, &http);
     assert!(ended.err.contains("--http"), "{}", ended.err);
 }
+
+#[test]
+fn metrics_are_named_alike() {
+    let serving = Home::new().serve(&[]);
+    let answer = serving.get("/metrics");
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    let names: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert!(names.contains(&"process_resident_memory_bytes"), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("tidelog_object_storage_")), "{names:?}");
+    for name in names {
+        let ours = name.strip_prefix("tidelog_").and_then(|rest| rest.split('_').next());
+        let rooms = ["net", "server", "broker", "log", "replication", "tiering", "object", "catalog", "coordinator"];
+        let is_ours = ours.is_some_and(|room| rooms.contains(&room));
+        let is_known = ["kafka_server_brokertopicmetrics_", "process_"].iter().any(|root| name.starts_with(root));
+        assert!(is_ours || is_known, "{name}");
+    }
+}

@@ -87,6 +87,9 @@ async fn play(args: &DemoArgs, stage: &Stage) -> Result<(), Failure> {
 
     let mut hot = read_all(stage, TOPIC, "read").await?;
     hot.compare(&sent)?;
+    if hot.of(Tier::Bucket).0 > 0 {
+        return Err(Failure::failed("records came from the bucket before there was anything in it"));
+    }
     say.act("read", &format!("{}, all from the broker's disk: same digests", hot.done))?;
 
     let began = stage.clock.monotonic();
