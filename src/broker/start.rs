@@ -26,6 +26,7 @@ use crate::coordinator::group::GroupSettings;
 use crate::coordinator::{Coordinator, CoordinatorParts};
 use crate::disk::Disk;
 use crate::log::{LogError, OpenFiles};
+use crate::model::limits::GROUP_MEMORY_BYTES_MAX;
 use crate::model::settings::{Before, BrokerSettings, InvalidSetting};
 use crate::object_storage::{self, Bucket, SelfTestError, Store};
 use crate::replication::{LogDirHealth, Syncer};
@@ -173,6 +174,7 @@ impl Broker {
             random,
             settings: GroupSettings::of(settings),
             commit_timeout: Duration::from_millis(settings.number("offsets.commit.timeout.ms").unsigned_abs()),
+            memory_bytes_max: GROUP_MEMORY_BYTES_MAX,
         });
         let tiers =
             TiersParts { bucket, catalog: catalog.clone(), cluster: cluster.clone(), clock: Arc::clone(&clock) };

@@ -52,6 +52,8 @@ pub struct CoordinatorParts {
     pub settings: GroupSettings,
     /// `offsets.commit.timeout.ms`.
     pub commit_timeout: Duration,
+    /// What all groups together may take in memory.
+    pub memory_bytes_max: usize,
 }
 
 /// Owns all groups.
@@ -85,7 +87,7 @@ impl Coordinator {
             random: parts.random,
             commit_timeout: parts.commit_timeout,
             residents: Residents::default(),
-            room: Room::default(),
+            room: Room::new(parts.memory_bytes_max),
             line: Line::default(),
             wakes: Wakes::default(),
             commits: Arc::new(Semaphore::new(GROUP_COMMITS_KIB_MAX)),

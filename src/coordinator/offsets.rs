@@ -52,7 +52,7 @@ impl Coordinator {
         let budget = Arc::clone(&self.commits).acquire_many_owned(permits).await;
         let budget = budget.map_err(|_| GroupError::CoordinatorNotAvailable)?;
         let absent = if request.generation < 0 { Absent::Create } else { Absent::Leave };
-        let is_full = self.is_full();
+        let is_full = self.make_room().is_err();
         let begun = self
             .turn(group_id, absent, |turn| {
                 if is_full && adds(&turn.owner.group, request) {

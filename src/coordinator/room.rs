@@ -9,24 +9,30 @@ use super::coordinator_of_groups::Coordinator;
 use super::group::{Effects, GroupError};
 use super::metrics;
 use super::resident::Resident;
-use crate::model::limits::{GROUP_BYTES_MIN, GROUP_MEMORY_BYTES_MAX};
+use crate::model::limits::GROUP_BYTES_MIN;
 
 /// How long a group that is at rest stays in memory unasked.
 const IDLE_MS: i64 = 5 * 60 * 1000;
 /// How often room is looked for where there is none.
 const LOOK_EVERY_MS: i64 = 1000;
 
-/// When room was last looked for.
-#[derive(Debug, Default)]
+/// The bound, and when room was last looked for.
+#[derive(Debug)]
 pub(super) struct Room {
+    bytes_max: usize,
     looked_at: Mutex<Option<i64>>,
+}
+
+impl Room {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, looked_at: Mutex::new(None) }
+    }
 }
 
 impl Coordinator {
     /// Whether groups take all the memory that they may.
     pub(super) fn is_full(&self) -> bool {
-        self.residents.bytes() >= GROUP_MEMORY_BYTES_MAX
-            || self.residents.len() >= GROUP_MEMORY_BYTES_MAX / GROUP_BYTES_MIN
+        self.residents.bytes() >= self.room.bytes_max || self.residents.len() >= self.room.bytes_max / GROUP_BYTES_MIN
     }
 
     /// Sees to it that there is room for more.

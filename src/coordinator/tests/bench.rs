@@ -93,6 +93,7 @@ pub(super) struct Bench {
     pub(super) gate: Arc<Gate>,
     loops: Vec<JoinHandle<()>>,
     folder: Arc<tempfile::TempDir>,
+    memory_bytes_max: usize,
 }
 
 pub(super) fn settings() -> GroupSettings {
@@ -107,11 +108,16 @@ async fn open(folder: &Path, clock: &Arc<ManualClock>) -> Catalog {
 
 impl Bench {
     pub(super) async fn start() -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::start_in(folder, ManualClock::new(1_700_000_000_000)).await
+        Self::with_memory(usize::MAX).await
     }
 
-    async fn start_in(folder: Arc<tempfile::TempDir>, clock: Arc<ManualClock>) -> Self {
+    /// One whose groups may take no more.
+    pub(super) async fn with_memory(bytes_max: usize) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_in(folder, ManualClock::new(1_700_000_000_000), bytes_max).await
+    }
+
+    async fn start_in(folder: Arc<tempfile::TempDir>, clock: Arc<ManualClock>, memory_bytes_max: usize) -> Self {
         let catalog = open(folder.path(), &clock).await;
         let gate = Arc::new(Gate {
             catalog: catalog.clone(),
@@ -126,6 +132,7 @@ impl Bench {
             random: rand::random,
             settings: settings(),
             commit_timeout: Duration::from_secs(5),
+            memory_bytes_max,
         };
         let coordinator = Coordinator::new(parts);
         coordinator.load_peopled().await.unwrap();
@@ -134,7 +141,7 @@ impl Bench {
             tokio::spawn(async move { storing.keep_stored().await }),
             tokio::spawn(async move { timing.keep_time().await }),
         ];
-        Self { coordinator, clock, catalog, gate, loops, folder }
+        Self { coordinator, clock, catalog, gate, loops, folder, memory_bytes_max }
     }
 
     /// What a killed process leaves, found by the next.
@@ -156,7 +163,7 @@ impl Bench {
 
     async fn restart_as_it_is(self) -> Self {
         self.catalog.close().await;
-        Self::start_in(Arc::clone(&self.folder), Arc::clone(&self.clock)).await
+        Self::start_in(Arc::clone(&self.folder), Arc::clone(&self.clock), self.memory_bytes_max).await
     }
 
     /// Moves the clock on and waits until every group has done what became due.

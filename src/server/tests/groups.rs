@@ -309,6 +309,22 @@ async fn groups_and_offsets_are_deleted() {
 }
 
 #[tokio::test]
+async fn a_deleted_topic_is_forgotten_by_its_groups() {
+    let bench = bench().await;
+    let mut wire = bench.connect().await;
+    wire.call(&commit_request(8, "simple", -1, ""), 8).await;
+    assert_eq!(fetch(&mut wire, 8, "simple", true).await.len(), 2);
+    let id = bench.broker.topics().by_name("orders").unwrap().id;
+    bench.broker.delete_topic(id).await.unwrap();
+    assert_eq!(fetch(&mut wire, 8, "simple", true).await, []);
+    let answered = codes(&wire.call(&commit_request(8, "simple", -1, ""), 8).await);
+    assert!(answered.iter().all(|(_, _, code)| *code == 3), "{answered:?}");
+    bench.add_topic("orders", 9, 2, &[]).await;
+    let nothing = fetch(&mut wire, 8, "simple", false).await;
+    assert!(nothing.iter().all(|(_, offset, _, _)| *offset == -1), "another topic of that name: {nothing:?}");
+}
+
+#[tokio::test]
 async fn a_group_may_be_of_any_kind_but_of_one() {
     let bench = bench().await;
     let mut wire = bench.connect().await;
