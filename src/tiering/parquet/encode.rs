@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{AsArray as _, RecordBatch};
@@ -12,6 +13,7 @@ use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::bloom;
+use super::error::WriteError;
 use super::footer_mark;
 use super::options::WriterOptions;
 use super::schema::{KEY_LEAF, SCHEMA, parquet_schema, writer_properties};
@@ -53,6 +55,20 @@ pub struct EncodedRowGroup {
     pub start: u64,
     /// What Parquet says of it.
     pub metadata: RowGroupMetaData,
+}
+
+impl EncodedRowGroup {
+    /// The bytes of a range of the file.
+    pub(super) fn slice(&self, range: &Range<u64>) -> Result<Bytes, ParquetError> {
+        let inside = |position: u64| {
+            position
+                .checked_sub(self.start)
+                .and_then(|at| usize::try_from(at).ok())
+                .filter(|&at| at <= self.bytes.len())
+                .ok_or_else(|| ParquetError::General("the columns are not in the row group's bytes".to_owned()))
+        };
+        Ok(self.bytes.slice(inside(range.start)?..inside(range.end)?))
+    }
 }
 
 impl Encoder {
@@ -104,12 +120,11 @@ impl Encoder {
 
     /// Ends the file: indexes, footer with `value` under `key`, and before the footer its checksum. Gives what was not
     /// taken yet.
-    pub fn finish(mut self, key: &str, value: String) -> Result<Bytes, ParquetError> {
+    pub fn finish(mut self, key: &str, value: String) -> Result<Bytes, WriteError> {
         self.file.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         self.file.finish()?;
         let mut end = std::mem::take(&mut self.file.inner_mut().0);
-        footer_mark::insert(&mut end)
-            .ok_or_else(|| ParquetError::General("the footer is not at the end".to_owned()))?;
+        footer_mark::insert(&mut end)?;
         Ok(Bytes::from(end))
     }
 

@@ -53,7 +53,7 @@ pub enum WriteError {
     #[error("what was written does not read back: {0}")]
     Unreadable(#[from] DecodeError),
     /// The footer that was written does not read back.
-    #[error("the footer that was written does not read back: {0}")]
+    #[error("the footer was written and does not read back: {0}")]
     Footer(#[from] FooterError),
 }
 
@@ -76,6 +76,9 @@ pub enum Difference {
         /// In what.
         what: &'static str,
     },
+    /// A row is said to be of another partition.
+    #[error("a row has another partition")]
+    Partition,
     /// The footer says something else than what was counted.
     #[error("the footer differs in its {0}")]
     Footer(&'static str),

@@ -20,15 +20,15 @@ const MARK_MAGIC: &[u8; 4] = b"TLF1";
 /// The catalog keeps the length in 24 bits. Some kilobytes a row group: enough for thousands of them.
 const FOOTER_BYTES_MAX: usize = (1 << 24) - 1;
 
-/// Puts the mark before the metadata of a file that ends with `end`. `None` where it does not end so.
-pub(super) fn insert(end: &mut Vec<u8>) -> Option<()> {
-    let (metadata_at, metadata) = metadata(end).ok()?;
+/// Puts the mark before the metadata of a file that ends with `end`.
+pub(super) fn insert(end: &mut Vec<u8>) -> Result<(), FooterError> {
+    let (metadata_at, metadata) = metadata(end)?;
     let mut mark = [0; MARK_BYTES];
     let (crc, magic) = mark.split_at_mut(4);
     crc.copy_from_slice(&crc32c::crc32c(metadata).to_le_bytes());
     magic.copy_from_slice(MARK_MAGIC);
     end.splice(metadata_at..metadata_at, mark);
-    Some(())
+    Ok(())
 }
 
 /// The metadata of a file that ends with `tail`, checked; and how many bytes the whole footer has, mark included.

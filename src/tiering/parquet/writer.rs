@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+use arrow::array::cast::AsArray as _;
+use arrow::array::{Array as _, ArrayRef};
+use arrow::datatypes::Int32Type;
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, RowGroupMetaData};
@@ -24,7 +27,7 @@ use super::header::{Run, SegmentHeader};
 use super::options::WriterOptions;
 use super::row_group::RowGroup;
 use super::row_group_index::RowGroupIndex;
-use super::schema::{LAST_LEAF, OFFSET_LEAF};
+use super::schema::LAST_LEAF;
 use super::snapshot;
 use super::source::{Feed, Source};
 use super::verify::{self, Counted};
@@ -105,7 +108,7 @@ impl SegmentWriter {
     }
 
     /// Takes the next batch of the log, whatever is in it. The first may begin below the range: what lies before it is
-    /// left out.
+    /// left out. After an error the file is of no use.
     pub fn push(&mut self, batch: &BatchView<'_>) -> Result<(), WriteError> {
         let header = batch.header();
         let base_offset = header.base_offset;
@@ -222,19 +225,23 @@ impl SegmentWriter {
     fn read_back(&self, encoded: &EncodedRowGroup, rows: usize) -> Result<(RowGroup, u32, u32), WriteError> {
         let reader = footer::reader(Arc::new(alone(encoded.metadata.clone())))?;
         let (bytes, times) = footer::ranges(&encoded.metadata)?;
-        let slice = |range: &std::ops::Range<u64>| {
-            let at = |position: u64| usize::try_from(position.checked_sub(encoded.start)?).ok();
-            let inside = at(range.start)?..at(range.end)?;
-            (inside.end <= encoded.bytes.len()).then(|| encoded.bytes.slice(inside))
-        };
-        let lost = || ParquetError::General("the columns are not in the row group's bytes".to_owned());
-        let window = Window { start: bytes.start, bytes: slice(&bytes).ok_or_else(lost)? };
-        let times_crc = crc32c::crc32c(&slice(&times).ok_or_else(lost)?);
-        let crc = crc32c::crc32c(&window.bytes);
-        let columns = decode::leaves(&reader, 0, rows, window, OFFSET_LEAF..LAST_LEAF + 1)?;
+        let (bytes, times) = (encoded.slice(&bytes)?, encoded.slice(&times)?);
+        let window = Window { start: encoded.start, bytes: encoded.bytes.clone() };
+        let columns = decode::leaves(&reader, 0, rows, window, 0..LAST_LEAF + 1)?;
+        if !is_everywhere(columns.columns().first(), self.header.partition) {
+            return Err(Difference::Partition.into());
+        }
+        let columns = columns.project(&[1, 2, 3, 4, 5]).map_err(ParquetError::from)?;
         let within = self.header.base_offset..self.header.next_offset();
-        Ok((RowGroup::new(&columns, self.runs.as_slice().into(), &within)?, times_crc, crc))
+        let found = RowGroup::new(&columns, self.runs.as_slice().into(), &within)?;
+        Ok((found, crc32c::crc32c(&times), crc32c::crc32c(&bytes)))
     }
+}
+
+/// Whether a column of numbers holds this one in every row.
+fn is_everywhere(column: Option<&ArrayRef>, number: i32) -> bool {
+    let numbers = column.and_then(|column| column.as_primitive_opt::<Int32Type>());
+    numbers.is_some_and(|numbers| numbers.null_count() == 0 && numbers.values().iter().all(|&other| other == number))
 }
 
 /// The least timestamp that a header tells of.

@@ -183,3 +183,45 @@ fn the_catalogs_index_is_that_of_the_footer() {
     }
     assert_eq!(footer.row_group_at(Offset::new(311)), None);
 }
+
+#[test]
+fn columns_that_come_later_do_not_disturb() {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use arrow::datatypes::{DataType, Field, Schema};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::metadata::ParquetMetaDataReader;
+
+    use super::super::{columns::Columns, decode, footer, row_group::RowGroup, schema};
+
+    // Columns of ours, and a typed one behind them.
+    let batch = Batch::of(records(0..50), Codec::None, 0).bytes();
+    let view = BatchView::parse(&batch).unwrap();
+    let mut columns = Columns::default();
+    for record in &view.records().unwrap() {
+        let record = record.unwrap();
+        columns.push(&batch, &record, record.timestamp_ms * 1000);
+    }
+    let ours = columns.into_arrays(3, &batch.clone().into()).unwrap();
+    let field = Field::new("value_total", DataType::Int64, true);
+    let fields = ours.schema().fields().iter().cloned().chain([Arc::new(field)]).collect::<Vec<_>>();
+    let typed = Arc::new(Int64Array::from_iter_values(0..50)) as ArrayRef;
+    let all = ours.columns().iter().cloned().chain([typed]).collect();
+    let all = RecordBatch::try_new(Arc::new(Schema::new(fields)), all).unwrap();
+    let mut file = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut file, all.schema(), None).unwrap();
+    writer.write(&all).unwrap();
+    writer.close().unwrap();
+
+    let file = Bytes::from(file);
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).unwrap();
+    let (bytes, _) = footer::ranges(metadata.row_group(0)).unwrap();
+    let typed = metadata.row_group(0).column(7).byte_range();
+    assert_eq!(bytes.end, typed.0, "consumers do not read the typed column");
+    let reader = footer::reader(Arc::new(metadata)).unwrap();
+    let window = decode::Window { start: 0, bytes: file.slice(..usize::try_from(bytes.end).unwrap()) };
+    let columns = decode::leaves(&reader, 0, 50, window, schema::OFFSET_LEAF..schema::LAST_LEAF + 1).unwrap();
+    let group = RowGroup::new(&columns, Vec::new().into(), &(Offset::ZERO..Offset::new(50))).unwrap();
+    assert_eq!(consumed(&group.batches(&all_from(0)).unwrap().batches), records(0..50));
+}
