@@ -44,6 +44,7 @@ const TASKS: &[Task] = &[
     },
     Task { name: "tiering", every: tiering_interval, run: |broker| broker.tier().boxed() },
     Task { name: "tiering-sweep", every: tiering_interval, run: |broker| broker.sweep().boxed() },
+    Task { name: "tiering-sizes", every: |_| Duration::from_secs(60), run: |broker| broker.report_sizes().boxed() },
     Task {
         name: "producer-expiry",
         every: |_| Duration::from_secs(600),
@@ -197,6 +198,12 @@ impl Broker {
             tracing::warn!(%error, "a topic's control file in the bucket is not up to date yet");
         }
         self.tiers.report_lag();
+    }
+
+    async fn report_sizes(self: Arc<Self>) {
+        if let Err(error) = self.tiers.report_sizes().await {
+            tracing::debug!(%error, "what is in the bucket cannot be counted now");
+        }
     }
 
     /// What of the bucket goes out: unfinished uploads, expired objects, deleted topics.

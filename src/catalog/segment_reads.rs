@@ -11,6 +11,7 @@ use crate::model::{Offset, TopicPartition};
 use super::catalog::Catalog;
 use super::partitions::tp_values;
 use super::segment_rows::{SegmentRow, SegmentState, SegmentTotals, segment_row, select_segments};
+use super::session::Row;
 use super::storage_error::StorageError;
 
 impl Catalog {
@@ -142,6 +143,20 @@ impl Catalog {
         .await
     }
 
+    /// What of all partitions is in the bucket, in one state.
+    pub async fn state_totals(&self, state: SegmentState) -> Result<SegmentTotals, StorageError> {
+        self.read(state, |session, state| {
+            async move {
+                let sql = "SELECT COUNT(*) AS rows_found, CAST(COALESCE(SUM(log_size_bytes), 0) AS BIGINT) AS log_bytes, \
+                           CAST(COALESCE(SUM(object_size_bytes), 0) AS BIGINT) AS object_bytes FROM remote_segments \
+                           WHERE state = $1";
+                totals(session.row(sql, &[state.name().into()]).await?.as_ref())
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// What of a partition is in the bucket.
     pub async fn segment_totals(&self, tp: TopicPartition) -> Result<SegmentTotals, StorageError> {
         self.read(tp, |session, tp| {
@@ -151,16 +166,19 @@ impl Catalog {
                 let sql = "SELECT COUNT(*) AS rows_found, CAST(COALESCE(SUM(log_size_bytes), 0) AS BIGINT) AS log_bytes, \
                            CAST(COALESCE(SUM(object_size_bytes), 0) AS BIGINT) AS object_bytes FROM remote_segments \
                            WHERE topic_id = $1 AND partition = $2 AND state = 'LIVE'";
-                let row = session.row(sql, &[topic.as_slice().into(), number.into()]).await?;
-                let Some(row) = row else { return Ok(SegmentTotals::default()) };
-                Ok(SegmentTotals {
-                    count: row.count("rows_found")?,
-                    log_size_bytes: row.count("log_bytes")?,
-                    object_size_bytes: row.count("object_bytes")?,
-                })
+                totals(session.row(sql, &[topic.as_slice().into(), number.into()]).await?.as_ref())
             }
             .boxed()
         })
         .await
     }
+}
+
+fn totals(row: Option<&Row>) -> Result<SegmentTotals, StorageError> {
+    let Some(row) = row else { return Ok(SegmentTotals::default()) };
+    Ok(SegmentTotals {
+        count: row.count("rows_found")?,
+        log_size_bytes: row.count("log_bytes")?,
+        object_size_bytes: row.count("object_bytes")?,
+    })
 }

@@ -85,6 +85,26 @@ impl Catalog {
         .await
     }
 
+    /// One topic, a deleted one too.
+    pub async fn topic(&self, id: TopicId) -> Result<Option<TopicRow>, StorageError> {
+        self.read(id, |session, id| {
+            async move {
+                let uuid = id.uuid();
+                let bytes = uuid.as_bytes().as_slice();
+                let mut configs = BTreeMap::new();
+                let sql = "SELECT name, value FROM topic_configs WHERE topic_id = $1";
+                for row in session.rows(sql, &[bytes.into()]).await? {
+                    configs.insert(row.text("name")?, row.text("value")?);
+                }
+                let mut configs = BTreeMap::from([(*id, configs)]);
+                let sql = "SELECT topic_id, name, partition_count, version, deleted FROM topics WHERE topic_id = $1";
+                session.row(sql, &[bytes.into()]).await?.map(|row| topic_row(&row, &mut configs)).transpose()
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// Makes a topic with its partitions.
     pub async fn create_topic(&self, topic: NewTopicRow) -> Result<(), TopicError> {
         self.write((topic, self.clock.now_ms()), |session, (topic, now_ms)| {

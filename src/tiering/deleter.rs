@@ -75,7 +75,6 @@ impl Tiers {
         let rows = self.catalog().segments_in_state(SegmentState::Deleting, now_ms, ROWS_MAX).await?;
         let mut removed = Removed::default();
         if rows.is_empty() {
-            metrics::deletions_waiting(0, 0);
             return Ok(removed);
         }
         let topics: HashMap<TopicId, TopicRow> =
@@ -104,7 +103,6 @@ impl Tiers {
                 }
             }
         }
-        metrics::deletions_waiting(removed.waiting + removed.failed, 0);
         Ok(removed)
     }
 

@@ -35,7 +35,7 @@ impl TieredLog {
             Some(_) if tiered_to > log_start => self.tiers.catalog().segment_totals(self.tp()).await?,
             _ => SegmentTotals::default(),
         };
-        let local = untiered(&self.log, tiered_to)?;
+        let local = self.log_blocking(move |log| untiered(log, tiered_to)).await?;
         let total_bytes = remote.log_size_bytes.saturating_add(local.iter().map(|one| one.bytes).sum());
         let mut expiry = Expiry::new(limits, total_bytes, now_ms);
         if self.offer_remote(&mut expiry, log_start, tiered_to).await? {
@@ -48,7 +48,7 @@ impl TieredLog {
         }
         if start == self.log.log_end_offset() {
             // All of it is old: the active segment is sealed, so that it can go.
-            self.log.roll()?;
+            self.log_blocking(PartitionLog::roll).await?;
         }
         self.advance_held(start).await.map(Some)
     }

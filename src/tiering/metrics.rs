@@ -79,9 +79,16 @@ pub(super) fn deletion_failed() {
 }
 
 /// Objects that wait to be removed.
-pub(super) fn deletions_waiting(segments: usize, bytes: u64) {
-    set("kafka_server_brokertopicmetrics_remotedeletelagsegments", segments as u64);
+pub(super) fn deletions_waiting(segments: u64, bytes: u64) {
+    set("kafka_server_brokertopicmetrics_remotedeletelagsegments", segments);
     set("kafka_server_brokertopicmetrics_remotedeletelagbytes", bytes);
+}
+
+/// What of the log is in the bucket.
+pub(super) fn remote_size(segments: u64, log_bytes: u64, object_bytes: u64) {
+    set("kafka_server_brokertopicmetrics_remotelogmetadatacount", segments);
+    set("kafka_server_brokertopicmetrics_remotelogsizebytes", log_bytes);
+    set("tidelog_tiering_objects_bytes", object_bytes);
 }
 
 /// Unfinished objects that are kept because nothing else has their offsets.

@@ -173,6 +173,15 @@ impl Tiers {
         metrics::uploads_stopped(stopped, paused);
     }
 
+    /// Tells the metrics what is in the bucket and what waits to go: sums over all rows, so not every second.
+    pub async fn report_sizes(&self) -> Result<(), StorageError> {
+        let live = self.catalog().state_totals(SegmentState::Live).await?;
+        metrics::remote_size(live.count, live.log_size_bytes, live.object_size_bytes);
+        let waiting = self.catalog().state_totals(SegmentState::Deleting).await?;
+        metrics::deletions_waiting(waiting.count, waiting.object_size_bytes);
+        Ok(())
+    }
+
     /// Up to `limit` of a partition's live objects, in order, from the one that stands for `from`.
     pub async fn live_segments(
         &self,

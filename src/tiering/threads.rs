@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -85,6 +86,20 @@ impl Threads {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unfinished> {
         self.handle.spawn_blocking(work).await.map_err(Unfinished::from)
+    }
+
+    /// Runs something to its end, whether or not whoever asked still waits for it: what has several durable steps must not
+    /// stop between two because a client hung up. Only a stop of the broker ends it early.
+    pub async fn whole<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Unfinished> {
+        let (done, result) = oneshot::channel();
+        self.spawn(async move {
+            // Nobody may be left who wants to know.
+            let _ = done.send(work.await);
+        });
+        result.await.map_err(|_| Unfinished::of("the broker stops"))
     }
 
     /// The same, for whoever does not wait for it.

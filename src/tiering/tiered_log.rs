@@ -9,7 +9,8 @@
 //! The catalog decides. What it says and the local log has not done yet is done at the next start or the next round.
 //!
 //! # Cancellation
-//! A caller that goes away may leave its change done in the catalog and not here; the next round brings it over.
+//! A client that goes away stops nothing that it has begun. A stop of the broker may leave a change done in the catalog and
+//! not here; the next start brings it over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -150,7 +151,8 @@ impl TieredLog {
         self.view.rcu(|view| Arc::new(change(view)));
     }
 
-    async fn log_blocking<T: Send + 'static>(
+    /// Does something with the local log on a thread that may block.
+    pub(super) async fn log_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&PartitionLog) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, ChangeError> {
@@ -160,12 +162,17 @@ impl TieredLog {
 
     /// Moves the log start to `to` in both tiers; what lies below is on its way out when this returns. It never goes
     /// back. Returns where it is then.
-    pub async fn advance_log_start(&self, to: Offset) -> Result<Offset, ChangeError> {
-        let _one_at_a_time = self.changing.lock().await;
-        self.advance_locked(to).await
+    pub async fn advance_log_start(self: &Arc<Self>, to: Offset) -> Result<Offset, ChangeError> {
+        let log = Arc::clone(self);
+        let moving = async move {
+            let _one_at_a_time = log.changing.lock().await;
+            log.advance_held(to).await
+        };
+        self.tiers.threads.whole(moving).await?
     }
 
-    async fn advance_locked(&self, to: Offset) -> Result<Offset, ChangeError> {
+    /// The same, by whoever holds the place of who may change things.
+    pub(super) async fn advance_held(&self, to: Offset) -> Result<Offset, ChangeError> {
         if to <= self.view().log_start {
             return Ok(self.view().log_start);
         }
@@ -189,7 +196,14 @@ impl TieredLog {
             },
             remote: if row.tiered_to.is_some() { view.remote.starting_at(log_start) } else { Manifest::default() },
         });
-        self.log_blocking(move |log| log.advance_log_start(log_start)).await?;
+        let moved = move |log: &PartitionLog| {
+            // Where records are shown before they are stable: the log start never passes what is.
+            if log.stable_end() < log_start {
+                log.sync()?;
+            }
+            log.advance_log_start(log_start)
+        };
+        self.log_blocking(moved).await?;
         self.tiers.options.steps.reached(Step::LogStartLocal).await;
         Ok(())
     }
@@ -315,9 +329,5 @@ impl TieredLog {
 
     pub(super) async fn one_at_a_time(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.changing.lock().await
-    }
-
-    pub(super) async fn advance_held(&self, to: Offset) -> Result<Offset, ChangeError> {
-        self.advance_locked(to).await
     }
 }

@@ -153,7 +153,7 @@ impl Tiers {
         if self.topic_files.known(id).is_some() {
             return Ok(());
         }
-        match self.catalog().topics().await?.into_iter().find(|row| row.id == id) {
+        match self.catalog().topic(id).await? {
             Some(row) if !row.deleted => Ok(self.topic_files.write(&self.parts.bucket, &row).await?),
             _ => Err(TopicFileError::NoTopic(id)),
         }
@@ -163,8 +163,7 @@ impl Tiers {
     /// before the first of its objects goes.
     pub async fn note_deleted(&self, id: TopicId) {
         let noting = async {
-            let row = self.catalog().topics().await?.into_iter().find(|row| row.id == id);
-            if let Some(row) = row {
+            if let Some(row) = self.catalog().topic(id).await? {
                 self.topic_files.mark_deleted(&self.parts.bucket, &row).await?;
             }
             Ok::<(), TopicFileError>(())

@@ -201,6 +201,8 @@ over_both! {
         assert_eq!(catalog.last_segment(tp(1)).await.unwrap().unwrap().head.base, offset(190));
         let totals = SegmentTotals { count: 20, log_size_bytes: 200, object_size_bytes: 100 };
         assert_eq!(catalog.segment_totals(tp(1)).await.unwrap(), totals);
+        assert_eq!(catalog.state_totals(SegmentState::Live).await.unwrap(), totals);
+        assert_eq!(catalog.state_totals(SegmentState::Deleting).await.unwrap(), SegmentTotals::default());
         catalog.advance_log_start(tp(1), epoch(0), offset(105)).await.unwrap();
         assert_eq!(bases(0, 1).await, [100], "from below the log start, the first that is left");
         assert_eq!(catalog.segment_totals(tp(1)).await.unwrap().count, 10);

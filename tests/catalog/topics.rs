@@ -18,6 +18,8 @@ over_both! {
         let topics = catalog.topics().await.unwrap();
         assert_eq!(topics.iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>(), ["events", "orders"]);
         assert_eq!((topics[1].partitions, topics[1].version, topics[1].deleted), (2, 1, false));
+        assert_eq!(catalog.topic(topic_id(1)).await.unwrap().as_ref(), Some(&topics[1]));
+        assert_eq!(catalog.topic(topic_id(9)).await.unwrap(), None);
         assert_eq!(topics[1].configs["retention.ms"], "5");
         let partition = catalog.partition(tp(1)).await.unwrap().unwrap();
         assert_eq!((partition.leader, partition.leader_epoch), (BROKER, epoch(0)));

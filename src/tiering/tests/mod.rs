@@ -7,4 +7,5 @@ mod damage;
 mod lives;
 mod lookups;
 mod starts;
+mod transactions;
 mod whole_path;
