@@ -1,6 +1,7 @@
 //! Layer 1: the catalog: what is small and must agree, in SQL. SQLite inside the process by default, PostgreSQL for a
 //! cluster; a file per family of tables, one text for every statement but the DDL (`migrations/`).
 
+mod broker_configs;
 #[expect(clippy::module_inception, reason = "the room's main type has the room's name")]
 mod catalog;
 mod cluster;

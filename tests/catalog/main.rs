@@ -37,6 +37,7 @@ macro_rules! over_both {
     )+};
 }
 mod appends;
+mod brokers;
 mod clusters;
 mod crashes;
 mod groups;

@@ -16,6 +16,8 @@ pub struct BrokerSetting {
     pub check: Check,
     /// What it means.
     pub doc: &'static str,
+    /// Whether it may be changed while the broker runs.
+    pub dynamic: bool,
 }
 
 const fn broker(
@@ -25,14 +27,21 @@ const fn broker(
     check: Check,
     doc: &'static str,
 ) -> BrokerSetting {
-    BrokerSetting { name, kind, default, check, doc }
+    BrokerSetting { name, kind, default, check, doc, dynamic: false }
+}
+
+impl BrokerSetting {
+    /// The same, but changeable while the broker runs.
+    const fn dynamic(self) -> Self {
+        Self { dynamic: true, ..self }
+    }
 }
 
 /// All of them, by name.
 pub const BROKER_SETTINGS: &[BrokerSetting] = &[
     broker(
         "advertised.listeners",
-        Kind::String,
+        Kind::List,
         "",
         Check::Any,
         "HOST:PORT that clients are told; --advertise. Only the PLAINTEXT listener of a list is taken.",
@@ -80,19 +89,13 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
     ),
     broker(
         "listeners",
-        Kind::String,
+        Kind::List,
         "",
         Check::Any,
         "HOST:PORT to listen on; --listen. Only the PLAINTEXT listener of a list is taken.",
     ),
-    broker(
-        "log.dir",
-        Kind::String,
-        "",
-        Check::Any,
-        "The data directory, where neither --data-dir nor log.dirs says it.",
-    ),
-    broker("log.dirs", Kind::String, "", Check::Any, "The data directory, where --data-dir does not say it; one only."),
+    broker("log.dir", Kind::List, "", Check::Any, "The data directory, where neither --data-dir nor log.dirs says it."),
+    broker("log.dirs", Kind::List, "", Check::Any, "The data directory, where --data-dir does not say it; one only."),
     broker(
         "log.flush.offset.checkpoint.interval.ms",
         Kind::Int,
@@ -112,7 +115,8 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
     ),
     broker("node.id", Kind::Int, "1", Check::AtLeast(0), "This broker's number."),
     broker("num.partitions", Kind::Int, "1", Check::AtLeast(1), "Partitions of a topic where nobody says how many."),
-    broker("num.recovery.threads.per.data.dir", Kind::Int, "2", Check::AtLeast(1), "Threads that open logs at start."),
+    broker("num.recovery.threads.per.data.dir", Kind::Int, "2", Check::AtLeast(1), "Threads that open logs at start.")
+        .dynamic(),
     broker(
         "offset.metadata.max.bytes",
         Kind::Int,
@@ -147,7 +151,8 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
         "86400000",
         Check::AtLeast(1),
         "How long an idle producer is remembered.",
-    ),
+    )
+    .dynamic(),
     broker(
         "queued.max.request.bytes",
         Kind::Long,
@@ -155,14 +160,16 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
         Check::AtLeast(-1),
         "Memory for requests that were read and not answered; -1 is 256 MiB.",
     ),
-    broker("remote.fetch.max.wait.ms", Kind::Int, "500", Check::AtLeast(1), "How long a fetch waits for the bucket."),
+    broker("remote.fetch.max.wait.ms", Kind::Int, "500", Check::AtLeast(1), "How long a fetch waits for the bucket.")
+        .dynamic(),
     broker(
         "remote.list.offsets.request.timeout.ms",
         Kind::Long,
         "30000",
         Check::AtLeast(1),
         "How long ListOffsets waits for the bucket.",
-    ),
+    )
+    .dynamic(),
     broker(
         "remote.log.manager.copier.thread.pool.size",
         Kind::Int,

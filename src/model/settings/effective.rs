@@ -9,11 +9,11 @@ use crate::model::topic_config::{
 };
 
 use super::kind::{InvalidSetting, items};
-use super::resolve::{BrokerSettings, Source, check_overrides};
+use super::resolve::{BrokerSettings, check_overrides};
 use super::topic_table::topic_setting;
 
 /// Our default of `local.retention.ms`, where neither topic nor broker sets it.
-const LOCAL_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
+pub(super) const LOCAL_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
 /// Kafka's "as the total".
 const AS_TOTAL: i64 = -2;
 
@@ -33,7 +33,7 @@ struct Values<'a> {
 
 impl Values<'_> {
     fn text(&self, name: &'static str) -> String {
-        topic_setting(name).map_or_else(String::new, |setting| self.broker.resolve(setting, self.overrides).value)
+        self.broker.topic_text(name, self.overrides)
     }
 
     fn number(&self, name: &'static str) -> i64 {
@@ -45,8 +45,7 @@ impl Values<'_> {
     }
 
     fn is_set(&self, name: &'static str) -> bool {
-        topic_setting(name)
-            .is_some_and(|setting| self.broker.resolve(setting, self.overrides).source != Source::Default)
+        topic_setting(name).is_some_and(|setting| self.broker.is_topic_value_set(setting, self.overrides))
     }
 }
 
@@ -64,6 +63,12 @@ impl BrokerSettings {
             delete: items(&policy).any(|item| item == "delete"),
             compact: items(&policy).any(|item| item == "compact"),
         };
+        let (least_ms, most_ms) = (values.number("min.compaction.lag.ms"), values.number("max.compaction.lag.ms"));
+        if least_ms > most_ms {
+            return Err(InvalidSetting::Conflict(format!(
+                "conflict topic config setting min.compaction.lag.ms ({least_ms}) > max.compaction.lag.ms ({most_ms})"
+            )));
+        }
         let remote = remote(&values, cleanup, before)?;
         let retention = retention(&values, &remote)?;
         Ok(TopicConfig {

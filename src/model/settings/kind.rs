@@ -47,6 +47,10 @@ pub enum Check {
     ListOf(&'static [&'static str]),
     /// From 0 to 1.
     Fraction,
+    /// A number in the range, or the one besides.
+    BetweenOr(i64, i64, i64),
+    /// `*`, or a list of PARTITION:BROKER.
+    ThrottledReplicas,
 }
 
 /// A value that a setting cannot have. The text is what clients are shown.
@@ -78,45 +82,85 @@ impl InvalidSetting {
 
 /// Whether `value` may stand for the setting.
 pub(super) fn check(name: &str, value: &str, kind: Kind, check: Check) -> Result<(), InvalidSetting> {
-    let invalid = |reason: String| InvalidSetting::value(name, value, reason);
+    let invalid = |reason: &str| InvalidSetting::value(name, value, reason);
     let text = value.trim();
+    // Once a value is known to be of its kind, messages show it as Kafka prints what it has parsed.
+    let checked = |outcome: Result<(), String>| {
+        outcome.map_err(|reason| InvalidSetting::value(name, &canonical(kind, value), reason))
+    };
     match kind {
-        Kind::Boolean => {
-            if !text.eq_ignore_ascii_case("true") && !text.eq_ignore_ascii_case("false") {
-                return Err(invalid("Expected value to be either true or false".to_owned()));
-            }
+        Kind::Boolean if !text.eq_ignore_ascii_case("true") && !text.eq_ignore_ascii_case("false") => {
+            Err(invalid("Expected value to be either true or false"))
         }
+        Kind::Boolean => Ok(()),
         Kind::Int => {
-            let number: i32 = text.parse().map_err(|_| invalid("Not a number of type INT".to_owned()))?;
-            check_number(i64::from(number), check).map_err(invalid)?;
+            let number: i32 = text.parse().map_err(|_| invalid("Not a number of type INT"))?;
+            checked(check_number(i64::from(number), check))
         }
         Kind::Long => {
-            let number: i64 = text.parse().map_err(|_| invalid("Not a number of type LONG".to_owned()))?;
-            check_number(number, check).map_err(invalid)?;
+            let number: i64 = text.parse().map_err(|_| invalid("Not a number of type LONG"))?;
+            checked(check_number(number, check))
         }
         Kind::Double => {
-            let number: f64 = text.parse().map_err(|_| invalid("Not a number of type DOUBLE".to_owned()))?;
-            if check == Check::Fraction && !(0.0..=1.0).contains(&number) {
-                let bound = if number < 0.0 { "at least 0" } else { "no more than 1" };
-                return Err(invalid(format!("Value must be {bound}")));
-            }
+            let number: f64 = text.parse().map_err(|_| invalid("Not a number of type DOUBLE"))?;
+            checked(check_fraction(number, check))
         }
-        Kind::String => {
-            if let Check::OneOf(known) = check
-                && !known.contains(&text)
-            {
-                return Err(invalid(format!("String must be one of: {}", known.join(", "))));
+        Kind::String => match check {
+            Check::OneOf(known) if !known.contains(&text) => {
+                Err(invalid(&format!("String must be one of: {}", known.join(", "))))
             }
-        }
-        Kind::List => {
-            if let Check::ListOf(known) = check
-                && items(text).any(|item| !known.contains(&item))
-            {
-                return Err(invalid(format!("String must be one of: {}", known.join(", "))));
-            }
-        }
+            _ => Ok(()),
+        },
+        Kind::List => check_list(name, text, check),
     }
-    Ok(())
+}
+
+fn check_fraction(number: f64, check: Check) -> Result<(), String> {
+    if check != Check::Fraction || (0.0..=1.0).contains(&number) {
+        return Ok(());
+    }
+    Err(format!("Value must be {}", if number < 0.0 { "at least 0" } else { "no more than 1" }))
+}
+
+fn check_list(name: &str, text: &str, check: Check) -> Result<(), InvalidSetting> {
+    let parts: Vec<&str> = if text.is_empty() { Vec::new() } else { text.split(',').map(str::trim).collect() };
+    match check {
+        Check::ListOf(_) if parts.iter().any(|part| part.is_empty()) => {
+            Err(InvalidSetting::Conflict(format!("Configuration '{name}' values must not be empty.")))
+        }
+        Check::ListOf(known) => match parts.iter().find(|part| !known.contains(part)) {
+            Some(part) => {
+                Err(InvalidSetting::value(name, part, format!("String must be one of: {}", known.join(", "))))
+            }
+            None => Ok(()),
+        },
+        Check::ThrottledReplicas if parts != ["*"] && !parts.iter().all(|part| is_partition_and_broker(part)) => {
+            let reason = format!(
+                "{name} must be the literal '*' or a list of replicas in the following format: \
+                 [partitionId]:[brokerId],[partitionId]:[brokerId],..."
+            );
+            Err(InvalidSetting::value(name, &format!("[{}]", parts.join(", ")), reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_partition_and_broker(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once(':').is_some_and(|(partition, broker)| digits(partition) && digits(broker))
+}
+
+/// A value of its kind as Kafka prints it: without the spaces around it, in one way of writing it.
+pub(super) fn canonical(kind: Kind, value: &str) -> String {
+    let text = value.trim();
+    match kind {
+        Kind::String => text.to_owned(),
+        Kind::Boolean => text.to_ascii_lowercase(),
+        Kind::Int | Kind::Long => text.parse::<i64>().map_or_else(|_| text.to_owned(), |number| number.to_string()),
+        Kind::Double => text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| format!("{number:?}")),
+        Kind::List if text.is_empty() => String::new(),
+        Kind::List => text.split(',').map(str::trim).collect::<Vec<_>>().join(","),
+    }
 }
 
 fn check_number(number: i64, check: Check) -> Result<(), String> {
@@ -125,6 +169,9 @@ fn check_number(number: i64, check: Check) -> Result<(), String> {
             Err(format!("Value must be at least {least}"))
         }
         Check::Between(_, most) if number > most => Err(format!("Value must be no more than {most}")),
+        Check::BetweenOr(least, most, besides) if !(least..=most).contains(&number) && number != besides => {
+            Err(format!("Value must be between {least} and {most} or equal to {besides}"))
+        }
         _ => Ok(()),
     }
 }

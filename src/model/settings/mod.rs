@@ -2,6 +2,7 @@
 //! from several places become what is in effect. Pure tables and functions; files and flags are `config`'s.
 
 mod broker_table;
+mod describe;
 mod effective;
 mod kind;
 mod resolve;
@@ -12,8 +13,9 @@ mod unused;
 mod tests;
 
 pub use broker_table::{BROKER_SETTINGS, BrokerSetting};
+pub use describe::{Resolved, Source, Synonym};
 pub use effective::Before;
 pub use kind::{Check, InvalidSetting, Kind, items};
-pub use resolve::{BrokerSettings, Resolved, Source, Synonym, appended, subtracted};
+pub use resolve::{BrokerSettings, DynamicSettings, Values, appended, subtracted};
 pub use topic_table::{TOPIC_SETTINGS, TopicSetting, topic_setting};
 pub use unused::{UNUSED_BROKER_SETTINGS, UNUSED_PREFIXES};

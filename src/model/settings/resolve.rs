@@ -1,69 +1,70 @@
-//! From what was set to what is in effect: the topic's own, then the broker's, then the default; and where each came
-//! from, as DescribeConfigs tells it.
+//! From what was set to what is in effect: the topic's own, then what was set while the broker ran, for it or for every
+//! broker, then what it was started with, then the default.
 
 use std::collections::BTreeMap;
 
 use super::broker_table::{BROKER_SETTINGS, broker_setting};
 use super::kind::{self, InvalidSetting, Kind, items};
-use super::topic_table::{TOPIC_SETTINGS, TopicSetting, topic_setting};
+use super::topic_table::{TOPIC_SETTINGS, TopicSetting, behind_topic, topic_setting};
 
-/// Where a value came from. The numbers are DescribeConfigs' own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Set for the topic.
-    Topic,
-    /// Set for the broker, by flag, environment or file.
-    StaticBroker,
-    /// Set by nobody.
-    Default,
-}
+/// Values by name.
+pub type Values = BTreeMap<String, String>;
 
-/// One name that a value could have come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Synonym {
-    /// The name.
-    pub name: &'static str,
-    /// The value there.
-    pub value: String,
-    /// Where it stands.
-    pub source: Source,
-}
-
-/// One setting as it is in effect.
-#[derive(Clone, Debug)]
-pub struct Resolved {
-    /// Its name.
-    pub name: &'static str,
-    /// Its kind.
-    pub kind: Kind,
-    /// The value.
-    pub value: String,
-    /// Where it came from.
-    pub source: Source,
-    /// All names that it could have come from, the one that counts first.
-    pub synonyms: Vec<Synonym>,
-    /// What it means.
-    pub doc: &'static str,
+/// What was set while the broker ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DynamicSettings {
+    /// For this broker.
+    pub broker: Values,
+    /// For every broker.
+    pub default: Values,
 }
 
 /// What was set for the broker; everything else is the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokerSettings {
-    set: BTreeMap<String, String>,
+    pub(super) set: Values,
+    pub(super) dynamic: DynamicSettings,
 }
 
 impl BrokerSettings {
     /// Checks every value. Names that are not known are the caller's business.
-    pub fn new(set: BTreeMap<String, String>) -> Result<Self, InvalidSetting> {
+    pub fn new(set: Values) -> Result<Self, InvalidSetting> {
         for (name, value) in &set {
             check_broker(name, value)?;
         }
-        Ok(Self { set })
+        Ok(Self { set, dynamic: DynamicSettings::default() })
+    }
+
+    /// The same start, with these values set since. Checks every value.
+    pub fn with_dynamic(&self, dynamic: DynamicSettings) -> Result<Self, InvalidSetting> {
+        for (name, value) in dynamic.broker.iter().chain(&dynamic.default) {
+            check_broker(name, value)?;
+        }
+        Ok(Self { set: self.set.clone(), dynamic })
+    }
+
+    /// What was set while the broker ran.
+    pub fn dynamic(&self) -> &DynamicSettings {
+        &self.dynamic
     }
 
     /// Whether a broker setting of that name means something.
     pub fn knows(name: &str) -> bool {
         broker_setting(name).is_some() || behind_topic(name).is_some()
+    }
+
+    /// Whether a setting of that name may be changed while the broker runs. Of those that give topics their defaults,
+    /// the first of each can, as in Kafka.
+    pub fn is_dynamic(name: &str) -> bool {
+        broker_setting(name).is_some_and(|setting| setting.dynamic)
+            || behind_topic(name)
+                .and_then(|(setting, _)| setting.broker.first())
+                .is_some_and(|(first, _)| *first == name)
+    }
+
+    /// The kind of the setting of that name.
+    pub fn kind(name: &str) -> Option<Kind> {
+        broker_setting(name).map(|setting| setting.kind).or_else(|| behind_topic(name).map(kind_behind))
     }
 
     /// All names that mean something.
@@ -74,7 +75,8 @@ impl BrokerSettings {
 
     /// What was set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.set.get(name).map(String::as_str)
+        let layers = [&self.dynamic.broker, &self.dynamic.default, &self.set];
+        layers.into_iter().find_map(|layer| layer.get(name)).map(String::as_str)
     }
 
     /// What is in effect, as text.
@@ -97,55 +99,31 @@ impl BrokerSettings {
         self.text(name).trim().eq_ignore_ascii_case("true")
     }
 
-    /// All of the broker's settings as they are in effect.
-    pub fn resolve_broker(&self) -> Vec<Resolved> {
-        let mut all: Vec<Resolved> = BROKER_SETTINGS
-            .iter()
-            .map(|setting| self.resolved(setting.name, setting.kind, setting.default, setting.doc))
-            .collect();
-        for setting in TOPIC_SETTINGS {
-            for (name, factor) in setting.broker {
-                let default = if *factor == 1 { setting.default } else { "" };
-                all.push(self.resolved(name, setting.kind, default, setting.doc));
-            }
-        }
-        all.sort_by_key(|resolved| resolved.name);
-        all
+    /// What is in effect, as text; nothing where nobody sets it and it has no default of its own.
+    pub fn effective(&self, name: &str) -> Option<String> {
+        let default = || match broker_setting(name) {
+            Some(setting) => Some(setting.default.to_owned()),
+            None => behind_topic(name).and_then(|(setting, _)| setting.broker_default(name)),
+        };
+        self.get(name).map(str::to_owned).or_else(default)
     }
 
-    fn resolved(&self, name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Resolved {
-        let mut synonyms = Vec::new();
-        if let Some(value) = self.get(name) {
-            synonyms.push(Synonym { name, value: value.to_owned(), source: Source::StaticBroker });
-        }
-        synonyms.push(Synonym { name, value: default.to_owned(), source: Source::Default });
-        first_of(name, kind, doc, synonyms)
+    /// What a topic with these overrides has, as text; nothing where there is no such setting.
+    pub fn topic_text(&self, name: &str, overrides: &Values) -> String {
+        topic_setting(name).map_or_else(String::new, |setting| self.topic_value(setting, overrides))
     }
 
-    /// All settings of a topic with these overrides, as they are in effect.
-    pub fn resolve_topic(&self, overrides: &BTreeMap<String, String>) -> Vec<Resolved> {
-        TOPIC_SETTINGS.iter().map(|setting| self.resolve(setting, overrides)).collect()
+    /// What a topic with these overrides has of a setting.
+    pub(super) fn topic_value(&self, setting: &TopicSetting, overrides: &Values) -> String {
+        let behind =
+            || setting.broker.iter().find_map(|(name, factor)| self.get(name).map(|value| scaled(value, *factor)));
+        overrides.get(setting.name).cloned().or_else(behind).unwrap_or_else(|| setting.default.to_owned())
     }
 
-    pub(super) fn resolve(&self, setting: &'static TopicSetting, overrides: &BTreeMap<String, String>) -> Resolved {
-        let mut synonyms = Vec::new();
-        if let Some(value) = overrides.get(setting.name) {
-            synonyms.push(Synonym { name: setting.name, value: value.clone(), source: Source::Topic });
-        }
-        for (name, factor) in setting.broker {
-            if let Some(value) = self.get(name) {
-                synonyms.push(Synonym { name, value: scaled(value, *factor), source: Source::StaticBroker });
-            }
-        }
-        let default_name = setting.broker.first().map_or(setting.name, |(name, _)| name);
-        synonyms.push(Synonym { name: default_name, value: setting.default.to_owned(), source: Source::Default });
-        first_of(setting.name, setting.kind, setting.doc, synonyms)
+    /// Whether somebody sets it, for the topic or for the broker.
+    pub(super) fn is_topic_value_set(&self, setting: &TopicSetting, overrides: &Values) -> bool {
+        overrides.contains_key(setting.name) || setting.broker.iter().any(|(name, _)| self.get(name).is_some())
     }
-}
-
-fn first_of(name: &'static str, kind: Kind, doc: &'static str, synonyms: Vec<Synonym>) -> Resolved {
-    let (value, source) = synonyms.first().map_or((String::new(), Source::Default), |s| (s.value.clone(), s.source));
-    Resolved { name, kind, value, source, synonyms, doc }
 }
 
 /// Hours and minutes become milliseconds; what is negative stays as it is.
@@ -156,10 +134,9 @@ fn scaled(value: &str, factor: i64) -> String {
     }
 }
 
-fn behind_topic(name: &str) -> Option<(&'static TopicSetting, i64)> {
-    TOPIC_SETTINGS.iter().find_map(|setting| {
-        setting.broker.iter().find(|(broker, _)| *broker == name).map(|(_, factor)| (setting, *factor))
-    })
+/// Hours and minutes are small numbers, whatever they become.
+pub(super) fn kind_behind((setting, factor): (&'static TopicSetting, i64)) -> Kind {
+    if factor == 1 { setting.kind } else { Kind::Int }
 }
 
 fn check_broker(name: &str, value: &str) -> Result<(), InvalidSetting> {
@@ -173,10 +150,14 @@ fn check_broker(name: &str, value: &str) -> Result<(), InvalidSetting> {
     }
 }
 
-/// Checks each override by itself.
-pub(super) fn check_overrides(overrides: &BTreeMap<String, String>) -> Result<(), InvalidSetting> {
+/// Checks each override by itself: first that there are such settings.
+pub(super) fn check_overrides(overrides: &Values) -> Result<(), InvalidSetting> {
+    let unknown = |name: &String| InvalidSetting::UnknownTopicSetting(name.clone());
+    if let Some(name) = overrides.keys().find(|name| topic_setting(name).is_none()) {
+        return Err(unknown(name));
+    }
     for (name, value) in overrides {
-        let setting = topic_setting(name).ok_or_else(|| InvalidSetting::UnknownTopicSetting(name.clone()))?;
+        let setting = topic_setting(name).ok_or_else(|| unknown(name))?;
         kind::check(name, value, setting.kind, setting.check)?;
     }
     Ok(())

@@ -93,20 +93,98 @@ fn the_brokers_settings_stand_behind_the_topics() {
     let config = broker.topic_config(&map(&[("compression.zstd.level", "7")]), Before::default()).unwrap();
     assert_eq!(config.retention.total_ms, Some(60_000), "minutes count before hours");
     assert_eq!(config.message.compression, TopicCompression::Fixed(crate::model::Codec::Zstd, Some(7)));
-    let resolved = broker.resolve_topic(&map(&[("retention.ms", "5")]));
-    let retention = resolved.iter().find(|resolved| resolved.name == "retention.ms").unwrap();
-    assert_eq!((retention.value.as_str(), retention.source), ("5", Source::Topic));
-    let sources: Vec<_> = retention.synonyms.iter().map(|synonym| (synonym.name, synonym.source)).collect();
-    assert_eq!(
-        sources,
-        [
-            ("retention.ms", Source::Topic),
-            ("log.retention.minutes", Source::StaticBroker),
-            ("log.retention.hours", Source::StaticBroker),
-            ("log.retention.ms", Source::Default),
-        ]
-    );
     assert!(BrokerSettings::new(map(&[("num.partitions", "0")])).is_err());
+}
+
+fn described(all: &[Resolved], name: &str) -> (Option<String>, Source, Vec<(&'static str, String, Source)>) {
+    let one = all.iter().find(|resolved| resolved.name == name).unwrap();
+    let synonyms = one.synonyms.iter().map(|synonym| (synonym.name, synonym.value.clone(), synonym.source));
+    (one.value.clone(), one.source, synonyms.collect())
+}
+
+#[test]
+fn settings_are_described_as_kafka_does() {
+    let broker = BrokerSettings::new(map(&[("log.retention.ms", "9"), ("log.retention.hours", "2")])).unwrap();
+    let own = map(&[("retention.ms", " 05 "), ("cleanup.policy", " compact , delete")]);
+    let config = broker.topic_config(&own, Before::default()).unwrap();
+    let topic = broker.resolve_topic(&own, &config);
+    let (value, source, synonyms) = described(&topic, "retention.ms");
+    assert_eq!((value.as_deref(), source), (Some("5"), Source::Topic));
+    let expected = [
+        ("retention.ms", "5".to_owned(), Source::Topic),
+        ("log.retention.ms", "9".to_owned(), Source::StaticBroker),
+        ("log.retention.hours", "2".to_owned(), Source::StaticBroker),
+        ("log.retention.hours", "168".to_owned(), Source::Default),
+    ];
+    assert_eq!(synonyms, expected);
+    assert_eq!(described(&topic, "cleanup.policy").0.as_deref(), Some("compact,delete"));
+    assert_eq!(described(&topic, "remote.storage.enable"), (Some("false".to_owned()), Source::Default, Vec::new()));
+
+    let hours = BrokerSettings::new(map(&[("log.retention.hours", "2")])).unwrap();
+    let config = hours.topic_config(&map(&[]), Before::default()).unwrap();
+    let (value, source, synonyms) = described(&hours.resolve_topic(&map(&[]), &config), "retention.ms");
+    assert_eq!((value.as_deref(), source, synonyms.len()), (Some("7200000"), Source::Default, 0), "as Kafka");
+    assert_eq!(described(&hours.resolve_broker(), "log.retention.ms"), (None, Source::Default, Vec::new()));
+    let topic = hours.resolve_topic(&map(&[]), &config);
+    assert_eq!(described(&topic, "local.retention.ms").0.as_deref(), Some("7200000"), "a day, or the total if less");
+    assert_eq!(described(&topic, "remote.storage.enable").0.as_deref(), Some("true"));
+}
+
+#[test]
+fn what_is_set_while_the_broker_runs_counts_first() {
+    let start = BrokerSettings::new(map(&[("message.max.bytes", "100")])).unwrap();
+    let dynamic = DynamicSettings {
+        broker: map(&[("message.max.bytes", "300")]),
+        default: map(&[("message.max.bytes", "200"), ("log.cleanup.policy", "compact")]),
+    };
+    let now = start.with_dynamic(dynamic).unwrap();
+    let config = now.topic_config(&map(&[]), Before::default()).unwrap();
+    assert_eq!(config.message.max_bytes, 300);
+    assert!(config.cleanup.compact);
+    let (value, source, synonyms) = described(&now.resolve_topic(&map(&[]), &config), "max.message.bytes");
+    assert_eq!((value.as_deref(), source), (Some("300"), Source::DynamicBroker));
+    let sources: Vec<_> = synonyms.iter().map(|(_, value, source)| (value.as_str(), *source)).collect();
+    let expected = [
+        ("300", Source::DynamicBroker),
+        ("200", Source::DynamicDefault),
+        ("100", Source::StaticBroker),
+        ("1048588", Source::Default),
+    ];
+    assert_eq!(sources, expected);
+    let defaults = now.resolve_defaults();
+    assert_eq!(defaults.iter().map(|one| one.name).collect::<Vec<_>>(), ["log.cleanup.policy", "message.max.bytes"]);
+    assert_eq!(described(&defaults, "message.max.bytes").0.as_deref(), Some("200"));
+    let bad = DynamicSettings { broker: map(&[("message.max.bytes", "x")]), ..DynamicSettings::default() };
+    assert!(start.with_dynamic(bad).is_err());
+    assert!(BrokerSettings::is_dynamic("log.retention.ms") && !BrokerSettings::is_dynamic("log.retention.hours"));
+    assert!(!BrokerSettings::is_dynamic("num.partitions") && !BrokerSettings::is_dynamic("no.such"));
+}
+
+#[test]
+fn values_are_checked_and_printed_as_kafka_does() {
+    let error = |overrides: &[(&str, &str)]| config(overrides).unwrap_err();
+    assert_eq!(error(&[("cleanup.policy", ",")]), "Configuration 'cleanup.policy' values must not be empty.");
+    let policy = "String must be one of: compact, delete";
+    assert_eq!(
+        error(&[("cleanup.policy", "compact,foo")]),
+        format!("Invalid value foo for configuration cleanup.policy: {policy}")
+    );
+    assert!(config(&[("cleanup.policy", "")]).is_ok());
+    assert_eq!(
+        error(&[("min.cleanable.dirty.ratio", "2")]),
+        "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more than 1"
+    );
+    assert_eq!(
+        error(&[("compression.gzip.level", "0")]),
+        "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1"
+    );
+    assert!(error(&[("leader.replication.throttled.replicas", "zz")]).starts_with("Invalid value [zz] for"));
+    assert!(config(&[("leader.replication.throttled.replicas", "0:1, 1:2")]).is_ok());
+    assert_eq!(
+        error(&[("min.compaction.lag.ms", "10"), ("max.compaction.lag.ms", "5")]),
+        "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"
+    );
+    assert_eq!(error(&[("retention.ms", "x"), ("unknown", "1")]), "Unknown topic config name: unknown");
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
         "compression.gzip.level",
         Kind::Int,
         "-1",
-        Check::Between(-1, 9),
+        Check::BetweenOr(1, 9, -1),
         &[("compression.gzip.level", 1)],
         "The level of gzip where compression.type is gzip; -1 is the codec's own default.",
     ),
@@ -113,7 +113,7 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
         "follower.replication.throttled.replicas",
         Kind::List,
         "",
-        Check::Any,
+        Check::ThrottledReplicas,
         &[],
         "Taken, without effect while there is one broker.",
     ),
@@ -129,7 +129,7 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
         "leader.replication.throttled.replicas",
         Kind::List,
         "",
-        Check::Any,
+        Check::ThrottledReplicas,
         &[],
         "Taken, without effect while there is one broker.",
     ),
@@ -346,4 +346,26 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
 /// The setting of that name.
 pub fn topic_setting(name: &str) -> Option<&'static TopicSetting> {
     TOPIC_SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The setting of a topic that the broker's setting of that name stands behind, and the factor to its unit.
+pub(super) fn behind_topic(name: &str) -> Option<(&'static TopicSetting, i64)> {
+    TOPIC_SETTINGS.iter().find_map(|setting| {
+        setting.broker.iter().find(|(broker, _)| *broker == name).map(|(_, factor)| (setting, *factor))
+    })
+}
+
+impl TopicSetting {
+    /// What the broker's setting of that name is when nobody says otherwise. Of several that stand behind one setting
+    /// only the last has a default, as in Kafka: the others count before it once they are set.
+    pub(super) fn broker_default(&self, name: &str) -> Option<String> {
+        let (last, factor) = self.broker.last()?;
+        if *last != name {
+            return None;
+        }
+        match self.default.parse::<i64>() {
+            Ok(number) if *factor != 1 => number.checked_div(*factor).map(|number| number.to_string()),
+            _ => Some(self.default.to_owned()),
+        }
+    }
 }
