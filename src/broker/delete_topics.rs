@@ -7,23 +7,48 @@
 //! # Crash safety
 //! Whatever a crash leaves of a deleted topic is named by its row and removed at the next start.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::disk::parent_of;
+use tokio::task::JoinError;
+
+use crate::catalog::{StorageError, TopicError};
+use crate::disk::{Disk, parent_of};
 use crate::model::{TopicId, TopicName};
 
-use super::create_topics::CreateTopicError;
 use super::state::Broker;
 
-impl Broker {
-    /// Deletes a topic. Its name is free when this returns.
-    pub async fn delete_topic(self: &Arc<Self>, id: TopicId) -> Result<(), CreateTopicError> {
-        if !self.settings().switch("delete.topic.enable") {
-            return Err(CreateTopicError::DeletionDisabled);
+/// A topic was not deleted. The texts are what clients are shown.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteTopicError {
+    /// There is none of that id.
+    #[error("This server does not host this topic ID.")]
+    Unknown,
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] StorageError),
+}
+
+impl From<TopicError> for DeleteTopicError {
+    fn from(error: TopicError) -> Self {
+        match error {
+            TopicError::Exists(_) | TopicError::Missing(_) | TopicError::Changed(_) => Self::Unknown,
+            TopicError::Storage(error) => Self::Catalog(error),
         }
+    }
+}
+
+impl Broker {
+    /// Whether topics can be deleted: `delete.topic.enable`.
+    pub fn may_delete_topics(&self) -> bool {
+        self.settings().switch("delete.topic.enable")
+    }
+
+    /// Deletes a topic. Its name is free when this returns.
+    pub async fn delete_topic(self: &Arc<Self>, id: TopicId) -> Result<(), DeleteTopicError> {
         let _one_at_a_time = self.changing.lock().await;
-        let topic = self.topics().by_id(id).cloned().ok_or(CreateTopicError::Unknown)?;
+        let topic = self.topics().by_id(id).cloned().ok_or(DeleteTopicError::Unknown)?;
         self.catalog.delete_topic(id).await?;
         self.registry.withdraw(id);
         self.coordinator.topic_deleted(id).await;
@@ -42,7 +67,11 @@ impl Broker {
     pub(super) async fn finish_deletion(&self, name: &TopicName, id: TopicId) {
         let dir = self.topic_dir(name, id);
         let disk = Arc::clone(&self.disk);
-        let removed = tokio::task::spawn_blocking(move || remove_topic_dir(disk.as_ref(), &dir)).await;
+        let removed = tokio::task::spawn_blocking(move || disk.remove_dir_all(&dir)).await;
+        let removed = match removed {
+            Ok(Ok(())) => self.forget_empty_name(name, id).await,
+            other => other,
+        };
         match removed {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -60,11 +89,18 @@ impl Broker {
             Err(error) => tracing::warn!(%error, topic = name.as_str(), "a deleted topic's row cannot be removed yet"),
         }
     }
+
+    /// Under the lock, so that no new topic of that name makes its folder at the same time.
+    async fn forget_empty_name(&self, name: &TopicName, id: TopicId) -> Result<io::Result<()>, JoinError> {
+        let _one_at_a_time = self.changing.lock().await;
+        let named = parent_of(&self.topic_dir(name, id)).to_owned();
+        let disk = Arc::clone(&self.disk);
+        tokio::task::spawn_blocking(move || remove_if_empty(disk.as_ref(), &named)).await
+    }
 }
 
-fn remove_topic_dir(disk: &dyn crate::disk::Disk, dir: &Path) -> std::io::Result<()> {
-    disk.remove_dir_all(dir)?;
-    let named = parent_of(dir);
+/// The folder of a name goes with the last topic that had the name.
+fn remove_if_empty(disk: &dyn Disk, named: &Path) -> io::Result<()> {
     if disk.try_exists(named)? {
         if disk.read_dir(named)?.is_empty() {
             disk.remove_dir(named)?;

@@ -49,10 +49,8 @@ impl Broker {
         rows: &[PartitionRow],
     ) -> Result<Vec<Arc<Partition>>, OpenTopicError> {
         let threads = self.settings().count("num.recovery.threads.per.data.dir").max(1);
-        futures::stream::iter(rows.iter().map(|row| self.open_partition(topic, *row)))
-            .buffered(threads)
-            .try_collect()
-            .await
+        let opening: Vec<_> = rows.iter().copied().map(|row| self.open_partition(topic, row)).collect();
+        futures::stream::iter(opening).buffered(threads).try_collect().await
     }
 
     async fn open_partition(&self, topic: &TopicParts, row: PartitionRow) -> Result<Arc<Partition>, OpenTopicError> {

@@ -211,6 +211,7 @@ impl Broker {
     }
 
     async fn begin(self: &Arc<Self>) -> Result<(), StartError> {
+        self.load_settings().await?;
         self.open_topics().await?;
         self.coordinator.load_peopled().await?;
         Ok(())

@@ -54,21 +54,26 @@ async fn topics_and_records_outlive_a_restart_and_epochs_rise() {
     let created = broker.create_topic(topic("a", 2), false).await.unwrap();
     assert!(matches!(broker.create_topic(topic("a", 2), false).await, Err(CreateTopicError::Exists(_))));
     assert_eq!(produce(&broker, "a", 1).await, Offset::ZERO);
-    broker.create_partitions("a", 3, None, false).await.unwrap();
+    let more = |count| MorePartitions { name: "a".to_owned(), count, assignments: None };
+    assert!(broker.create_partitions(vec![more(3)], false).await.pop().unwrap().is_ok());
     produce(&broker, "a", 2).await;
-    let set = |_: &Topic, overrides: &mut Overrides| {
-        overrides.insert("retention.ms".to_owned(), "-1".to_owned());
-        Ok(())
+    let set = |name: &str, value: &str| {
+        let (name, value) = (name.to_owned(), Some(value.to_owned()));
+        ConfigChanges::Some(vec![ConfigChange { name, operation: ConfigOperation::Set, value }])
     };
-    broker.alter_topic_configs("a", set, false).await.unwrap();
+    broker.alter_topic_configs("a", &set("retention.ms", "-1"), false).await.unwrap();
+    broker.alter_broker_configs(BrokerScope::This, &set("message.max.bytes", "5000"), false).await.unwrap();
+    broker.alter_broker_configs(BrokerScope::Every, &set("message.max.bytes", "4000"), false).await.unwrap();
+    broker.alter_broker_configs(BrokerScope::Every, &set("log.roll.ms", "77777"), false).await.unwrap();
     let first = broker.new_producer_id().await.unwrap();
     broker.stop().await;
     drop(broker);
 
     let broker = start(&data, &catalog).await.unwrap();
     let found = broker.topics().by_name("a").cloned().unwrap();
-    assert_eq!((Some(found.id), found.partitions.len()), (created.id, 3));
+    assert_eq!((found.id, found.partitions.len()), (created.id, 3));
     assert_eq!(found.config.retention.total_ms, None);
+    assert_eq!((found.config.message.max_bytes, found.config.segment.ms), (5000, 77_777));
     assert_eq!(found.partitions[1].leader_epoch(), LeaderEpoch::new(1));
     assert_eq!(produce(&broker, "a", 1).await, Offset::new(1));
     let bounds =
@@ -131,9 +136,10 @@ async fn what_kafka_refuses_is_refused_in_its_words() {
     assert!(error(NewTopic { replication_factor: Some(3), ..topic("a", 1) }).await.contains("only 1 broker(s)"));
     broker.create_topic(topic("a.b", 1), false).await.unwrap();
     assert!(error(topic("a_b", 1)).await.contains("collides"));
-    assert!(broker.create_topic(topic("fine", 1), true).await.unwrap().id.is_none());
+    broker.create_topic(topic("fine", 1), true).await.unwrap();
     assert!(broker.topics().by_name("fine").is_none());
-    let shrink = broker.create_partitions("a.b", 0, None, false).await.unwrap_err().to_string();
+    let more = |count| MorePartitions { name: "a.b".to_owned(), count, assignments: None };
+    let shrink = broker.create_partitions(vec![more(0)], false).await.pop().unwrap().unwrap_err().to_string();
     assert!(shrink.contains("would not be an increase"), "{shrink}");
     broker.stop().await;
 }

@@ -3,14 +3,14 @@
 //! Invariant: a [`Topic`] is a snapshot and never changes; an alteration publishes another one in the registry. The
 //! partitions inside are shared by all snapshots of the topic.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::model::settings::Values;
 use crate::model::{TopicConfig, TopicId, TopicName};
 use crate::replication::Partition;
 
 /// Settings that a topic overrides, by Kafka's names.
-pub type Overrides = BTreeMap<String, String>;
+pub type Overrides = Values;
 
 /// A topic.
 #[derive(Debug, Clone)]
@@ -35,6 +35,11 @@ impl Topic {
 
     /// Whether the topic is Kafka's own business rather than a user's.
     pub fn is_internal(&self) -> bool {
-        matches!(self.name.as_str(), "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+        is_internal(self.name.as_str())
     }
+}
+
+/// Whether a topic of that name is Kafka's own business.
+pub(super) fn is_internal(name: &str) -> bool {
+    matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
 }

@@ -161,15 +161,14 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
         "Memory for requests that were read and not answered; -1 is 256 MiB.",
     ),
     broker("remote.fetch.max.wait.ms", Kind::Int, "500", Check::AtLeast(1), "How long a fetch waits for the bucket.")
-        .dynamic(),
+        ,
     broker(
         "remote.list.offsets.request.timeout.ms",
         Kind::Long,
         "30000",
         Check::AtLeast(1),
         "How long ListOffsets waits for the bucket.",
-    )
-    .dynamic(),
+    ),
     broker(
         "remote.log.manager.copier.thread.pool.size",
         Kind::Int,

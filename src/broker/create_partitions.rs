@@ -1,0 +1,160 @@
+//! Adding partitions to topics, as Kafka's controller decides it.
+//!
+//! # Consistency
+//! As for new topics: the catalog decides, the logs are made, everybody sees them.
+//!
+//! # Crash safety
+//! As for new topics.
+
+use std::sync::Arc;
+
+use crate::catalog::{NewTopicRow, StorageError, TopicError};
+use crate::log::LogError;
+use crate::model::limits::PARTITIONS_PER_REQUEST_MAX;
+use crate::model::settings::Values;
+use crate::tiering::RemoteReadError;
+
+use super::assignments::BadAssignment;
+use super::open_topic::{OpenTopicError, TopicParts};
+use super::registry::Topics;
+use super::state::Broker;
+use super::topic::Topic;
+
+/// How many partitions a topic is to have.
+#[derive(Clone, Debug)]
+pub struct MorePartitions {
+    /// Its name.
+    pub name: String,
+    /// The new number, with those that it has.
+    pub count: i32,
+    /// Which brokers hold each new one, where the caller says so.
+    pub assignments: Option<Vec<Vec<i32>>>,
+}
+
+/// Partitions were not added. The texts are what clients are shown.
+#[derive(Debug, thiserror::Error)]
+pub enum CreatePartitionsError {
+    /// There is no such topic.
+    #[error("This server does not host this topic-partition.")]
+    Unknown,
+    /// Nothing would change.
+    #[error("Topic already has {0} partition(s).")]
+    Same(i32),
+    /// Partitions would go.
+    #[error("The topic {name} currently has {have} partition(s); {count} would not be an increase.")]
+    NoIncrease {
+        /// The topic.
+        name: String,
+        /// How many it has.
+        have: i32,
+        /// How many were asked for.
+        count: i32,
+    },
+    /// More partitions than one request may make.
+    #[error("Excessively large number of partitions per request.")]
+    TooManyPartitions,
+    /// The assignment names what is not there.
+    #[error(transparent)]
+    Assignment(#[from] BadAssignment),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] StorageError),
+    /// The disk failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The bucket failed.
+    #[error(transparent)]
+    Bucket(RemoteReadError),
+}
+
+impl From<OpenTopicError> for CreatePartitionsError {
+    fn from(error: OpenTopicError) -> Self {
+        match error {
+            OpenTopicError::Log(error) => Self::Log(error),
+            OpenTopicError::Lineage(error) => Self::Bucket(error),
+        }
+    }
+}
+
+impl From<TopicError> for CreatePartitionsError {
+    fn from(error: TopicError) -> Self {
+        match error {
+            TopicError::Exists(_) | TopicError::Missing(_) | TopicError::Changed(_) => Self::Unknown,
+            TopicError::Storage(error) => Self::Catalog(error),
+        }
+    }
+}
+
+impl Broker {
+    /// Adds partitions to topics, or only says whether that could be done; one answer for each, in order.
+    pub async fn create_partitions(
+        &self,
+        wanted: Vec<MorePartitions>,
+        validate_only: bool,
+    ) -> Vec<Result<(), CreatePartitionsError>> {
+        let _one_at_a_time = self.changing.lock().await;
+        let topics = self.topics();
+        let mut room = i32::try_from(PARTITIONS_PER_REQUEST_MAX).unwrap_or(i32::MAX);
+        let mut done = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let planned = self.plan_partitions(&topics, &wanted, &mut room);
+            done.push(match planned {
+                Ok(_) if validate_only => Ok(()),
+                Ok((topic, have)) => self.add_partitions(topic, have, wanted.count).await,
+                Err(error) => Err(error),
+            });
+        }
+        done
+    }
+
+    fn plan_partitions<'a>(
+        &self,
+        topics: &'a Topics,
+        wanted: &MorePartitions,
+        room: &mut i32,
+    ) -> Result<(&'a Topic, i32), CreatePartitionsError> {
+        let topic = topics.by_name(&wanted.name).ok_or(CreatePartitionsError::Unknown)?;
+        let have = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+        let added = wanted.count.saturating_sub(have);
+        if added == 0 {
+            return Err(CreatePartitionsError::Same(have));
+        }
+        if added < 0 {
+            let name = wanted.name.clone();
+            return Err(CreatePartitionsError::NoIncrease { name, have, count: wanted.count });
+        }
+        if let Some(assignments) = &wanted.assignments {
+            self.check_added(added, assignments)?;
+        }
+        if added > *room {
+            return Err(CreatePartitionsError::TooManyPartitions);
+        }
+        *room -= added;
+        Ok((topic, have))
+    }
+
+    async fn add_partitions(&self, topic: &Topic, have: i32, count: i32) -> Result<(), CreatePartitionsError> {
+        let row = NewTopicRow {
+            id: topic.id,
+            name: topic.name.clone(),
+            partitions: count,
+            configs: Values::new(),
+            leader: self.id(),
+            leader_epoch: 0,
+            tiered: topic.config.remote.enabled,
+        };
+        self.catalog.add_partitions(row, have).await?;
+        let parts = TopicParts {
+            name: topic.name.clone(),
+            id: topic.id,
+            overrides: Arc::clone(&topic.overrides),
+            config: Arc::clone(&topic.config),
+        };
+        let rows = self.new_rows(&parts, have..count);
+        let mut partitions = topic.partitions.clone();
+        partitions.extend(self.open_partitions(&parts, &rows).await?);
+        tracing::info!(topic = topic.name.as_str(), have, count, "partitions added");
+        self.registry.publish([parts.with(partitions)]);
+        Ok(())
+    }
+}
