@@ -178,7 +178,8 @@ fn effective(merged: &Merged, options: &ServeOptions) -> Vec<Shown> {
         Shown { name, value: derived(name, value), source: origin.kind(), place, meaning }
     };
     let places = PLACES.iter().map(|place| shown(place.name, String::new(), place.doc));
-    let broker = options.settings().resolve_broker().into_iter().map(|s| shown(s.name, s.value, s.doc));
+    let broker =
+        options.settings().resolve_broker().into_iter().map(|s| shown(s.name, s.value.unwrap_or_default(), s.doc));
     let mut all: Vec<Shown> = places.chain(broker).collect();
     all.sort_by_key(|setting| setting.name);
     all.dedup_by_key(|setting| setting.name);

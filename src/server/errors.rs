@@ -2,6 +2,11 @@
 
 use kafka_protocol::ResponseError;
 
+use crate::broker::{
+    AlterConfigsError, BadChanges, CreatePartitionsError, CreateTopicError, DeleteRecordsError as DeleteError,
+    DeleteTopicError,
+};
+use crate::catalog::StorageError;
 use crate::coordinator::group::GroupError;
 use crate::log;
 use crate::model::ids::BadTopicName;
@@ -183,6 +188,86 @@ impl KafkaError for GroupError {
             Self::InvalidSessionTimeout => ResponseError::InvalidSessionTimeout,
             Self::OffsetMetadataTooLarge => ResponseError::OffsetMetadataTooLarge,
             Self::GroupSubscribedToTopic => ResponseError::GroupSubscribedToTopic,
+        }
+    }
+}
+
+impl KafkaError for StorageError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::Full(_) | Self::Failed(_) => ResponseError::KafkaStorageError,
+            // Another broker, or the next start of this one, may answer.
+            Self::LockLost | Self::Closed => ResponseError::NotController,
+            Self::OutcomeUnknown(_) | Self::TimedOut(_) => ResponseError::RequestTimedOut,
+            Self::Unreadable { .. } => ResponseError::UnknownServerError,
+        }
+    }
+}
+
+impl KafkaError for CreateTopicError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::Exists(_) => ResponseError::TopicAlreadyExists,
+            Self::InvalidName(_) | Self::Collides { .. } => ResponseError::InvalidTopicException,
+            Self::InvalidPartitions => ResponseError::InvalidPartitions,
+            Self::TooManyPartitions => ResponseError::PolicyViolation,
+            Self::NoReplicas | Self::TooManyReplicas(_) => ResponseError::InvalidReplicationFactor,
+            Self::Assignment(_) => ResponseError::InvalidReplicaAssignment,
+            Self::Reserved | Self::AssignedAndCounted(_) => ResponseError::InvalidRequest,
+            Self::InvalidConfig(_) => ResponseError::InvalidConfig,
+            Self::Catalog(error) => error.kafka(),
+            Self::Log(error) => error.kafka(),
+            Self::Bucket(error) => error.kafka(),
+        }
+    }
+}
+
+impl KafkaError for CreatePartitionsError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::Unknown => ResponseError::UnknownTopicOrPartition,
+            Self::Same(_) | Self::NoIncrease { .. } => ResponseError::InvalidPartitions,
+            Self::TooManyPartitions => ResponseError::PolicyViolation,
+            Self::Assignment(_) => ResponseError::InvalidReplicaAssignment,
+            Self::Catalog(error) => error.kafka(),
+            Self::Log(error) => error.kafka(),
+            Self::Bucket(error) => error.kafka(),
+        }
+    }
+}
+
+impl KafkaError for DeleteTopicError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::Unknown => ResponseError::UnknownTopicId,
+            Self::Catalog(error) => error.kafka(),
+        }
+    }
+}
+
+impl KafkaError for AlterConfigsError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::UnknownTopic(_) => ResponseError::UnknownTopicOrPartition,
+            Self::InvalidTopicName(error) => error.kafka(),
+            Self::DefaultTopic | Self::InvalidBrokerConfig(_) | Self::ReadOnly(_) | Self::Topic { .. } => {
+                ResponseError::InvalidRequest
+            }
+            Self::Changes(BadChanges::Duplicate | BadChanges::Null(_)) => ResponseError::InvalidRequest,
+            Self::Changes(BadChanges::NotAList { .. }) | Self::BrokerNotAList { .. } | Self::InvalidConfig(_) => {
+                ResponseError::InvalidConfig
+            }
+            Self::Catalog(error) => error.kafka(),
+        }
+    }
+}
+
+impl KafkaError for DeleteError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::Internal(_) => ResponseError::InvalidTopicException,
+            Self::Compacted => ResponseError::PolicyViolation,
+            Self::Partition(error) => error.kafka(),
         }
     }
 }

@@ -10,9 +10,11 @@ use uuid::Uuid;
 use super::dispatch::{Api, Start, Table, alone, at_once};
 use super::fetch_session::FetchSessions;
 use super::handlers::{
-    api_versions, delete_groups, describe_cluster, describe_groups, describe_producers, describe_topic_partitions,
-    fetch, find_coordinator, heartbeat, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
-    offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
+    alter_configs, api_versions, create_partitions, create_topics, delete_groups, delete_records, delete_topics,
+    describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_producers,
+    describe_topic_partitions, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
+    join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, produce, sync_group,
 };
 use crate::broker::{Broker, Topic, Topics};
 use crate::clock::Clock;
@@ -131,6 +133,15 @@ pub fn table() -> Table<FrontEnd> {
         row(ApiKey::DescribeGroups, 0, 6, |call, body| alone(call, body, describe_groups::handle)),
         row(ApiKey::DeleteGroups, 0, 2, |call, body| alone(call, body, delete_groups::handle)),
         row(ApiKey::OffsetDelete, 0, 0, |call, body| alone(call, body, offset_delete::handle)),
+        row(ApiKey::CreateTopics, 2, 7, |call, body| alone(call, body, create_topics::handle)),
+        row(ApiKey::DeleteTopics, 1, 6, |call, body| alone(call, body, delete_topics::handle)),
+        row(ApiKey::DeleteRecords, 0, 2, |call, body| alone(call, body, delete_records::handle)),
+        row(ApiKey::InitProducerId, 0, 5, |call, body| alone(call, body, init_producer_id::handle)),
+        row(ApiKey::DescribeConfigs, 1, 4, |call, body| at_once(call, body, describe_configs::handle)),
+        row(ApiKey::AlterConfigs, 0, 2, |call, body| alone(call, body, alter_configs::handle)),
+        row(ApiKey::DescribeLogDirs, 1, 4, |call, body| at_once(call, body, describe_log_dirs::handle)),
+        row(ApiKey::CreatePartitions, 0, 3, |call, body| alone(call, body, create_partitions::handle)),
+        row(ApiKey::IncrementalAlterConfigs, 0, 1, |call, body| alone(call, body, incremental_alter_configs::handle)),
         row(ApiKey::OffsetForLeaderEpoch, 2, 4, |call, body| at_once(call, body, offset_for_leader_epoch::handle)),
         row(ApiKey::DescribeCluster, 0, 2, |call, body| at_once(call, body, describe_cluster::handle)),
         row(ApiKey::DescribeProducers, 0, 0, |call, body| at_once(call, body, describe_producers::handle)),

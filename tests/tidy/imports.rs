@@ -21,7 +21,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("replication", &["record", "log", "tiering"]),
     ("coordinator", &["catalog"]),
     ("broker", &["record", "object_storage", "catalog", "log", "tiering", "replication", "coordinator"]),
-    ("server", &["record", "object_storage", "log", "net", "tiering", "replication", "coordinator", "broker"]),
+    (
+        "server",
+        &["record", "object_storage", "catalog", "log", "net", "tiering", "replication", "coordinator", "broker"],
+    ),
     ("admin", &["broker", "tiering"]),
     ("config", &["object_storage", "broker", "server"]),
     ("cli", &["record", "object_storage", "catalog", "net", "tiering", "broker", "server", "admin", "config"]),

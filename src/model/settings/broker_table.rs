@@ -160,8 +160,7 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
         Check::AtLeast(-1),
         "Memory for requests that were read and not answered; -1 is 256 MiB.",
     ),
-    broker("remote.fetch.max.wait.ms", Kind::Int, "500", Check::AtLeast(1), "How long a fetch waits for the bucket.")
-        ,
+    broker("remote.fetch.max.wait.ms", Kind::Int, "500", Check::AtLeast(1), "How long a fetch waits for the bucket."),
     broker(
         "remote.list.offsets.request.timeout.ms",
         Kind::Long,

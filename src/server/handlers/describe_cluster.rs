@@ -13,7 +13,7 @@ const CONTROLLERS: i8 = 2;
 
 /// Describes this broker.
 pub fn handle(call: &Call<FrontEnd>, request: DescribeClusterRequest) -> DescribeClusterResponse {
-    let refused = |error: ResponseError, message: &str| {
+    let refused = |error: ResponseError, message: String| {
         DescribeClusterResponse::default().with_error_code(error.code()).with_error_message(Some(text(message)))
     };
     match request.endpoint_type {
@@ -21,13 +21,17 @@ pub fn handle(call: &Call<FrontEnd>, request: DescribeClusterRequest) -> Describ
         CONTROLLERS => {
             return refused(
                 ResponseError::MismatchedEndpointType,
-                "The request was sent to an endpoint of the wrong type.",
+                "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
+                    .to_owned(),
             );
         }
-        _ => return refused(ResponseError::UnsupportedEndpointType, "Unsupported endpoint type"),
+        other => {
+            return refused(ResponseError::UnsupportedEndpointType, format!("Unsupported endpoint type {other}"));
+        }
     }
     let node = call.state().node();
     let mut response = DescribeClusterResponse::default()
+        .with_error_message(None)
         .with_cluster_id(text(node.cluster_id.clone()))
         .with_controller_id(node_id(&node))
         .with_brokers(vec![

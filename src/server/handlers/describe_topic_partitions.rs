@@ -1,6 +1,7 @@
 //! DescribeTopicPartitions (KIP-966): topics by name, partition by partition, in pages.
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::describe_topic_partitions_request::{Cursor as AskedCursor, TopicRequest};
 use kafka_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
@@ -22,9 +23,18 @@ const PARTITIONS_MAX: i32 = 2000;
 pub fn handle(call: &Call<FrontEnd>, request: DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
     let topics = call.state().topics();
     let node = call.state().node();
-    let (from_topic, from_partition) = request
-        .cursor
-        .map_or((String::new(), 0), |cursor| (cursor.topic_name.to_string(), cursor.partition_index.max(0)));
+    if let Some(cursor) = &request.cursor
+        && !points_somewhere(cursor, &request.topics)
+    {
+        let refused = request.topics.into_iter().map(|topic| {
+            DescribeTopicPartitionsResponseTopic::default()
+                .with_error_code(ResponseError::InvalidRequest.code())
+                .with_name(Some(topic.name))
+        });
+        return DescribeTopicPartitionsResponse::default().with_topics(refused.collect());
+    }
+    let (from_topic, from_partition) =
+        request.cursor.map_or((String::new(), 0), |cursor| (cursor.topic_name.to_string(), cursor.partition_index));
     let names = names_from(&topics, request.topics.into_iter().map(|topic| topic.name.to_string()), &from_topic);
     let mut room = request.response_partition_limit.clamp(1, PARTITIONS_MAX);
     let mut response = DescribeTopicPartitionsResponse::default();
@@ -50,6 +60,11 @@ pub fn handle(call: &Call<FrontEnd>, request: DescribeTopicPartitionsRequest) ->
     response
 }
 
+/// Whether a cursor names a place in what is asked for.
+fn points_somewhere(cursor: &AskedCursor, topics: &[TopicRequest]) -> bool {
+    cursor.partition_index >= 0 && (topics.is_empty() || topics.iter().any(|topic| topic.name == cursor.topic_name))
+}
+
 /// The names asked for, or all, sorted, from the cursor's on.
 fn names_from(topics: &Topics, asked: impl Iterator<Item = String>, from: &str) -> Vec<String> {
     let mut names: Vec<String> = asked.collect();
@@ -71,6 +86,7 @@ fn missing(name: &str) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic::default()
         .with_error_code(error.code())
         .with_name(Some(WireTopicName(text(name))))
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
 }
 
 fn described(topic: &Topic, numbers: std::ops::Range<i32>, node: &Node) -> DescribeTopicPartitionsResponseTopic {

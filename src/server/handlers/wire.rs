@@ -20,6 +20,13 @@ pub const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 /// Where nobody asked what a client may do.
 pub const NOT_ASKED: i32 = i32::MIN;
 
+/// Kafka's words for a request that it cannot have been meant to answer.
+pub const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the \
+                             message was sent to an incompatible broker. See the broker logs for more details.";
+
+/// Kafka's words for a topic or partition that is not there.
+pub const NOT_HOSTED: &str = "This server does not host this topic-partition.";
+
 /// An epoch, where a client has one.
 pub fn epoch_of(number: i32) -> Option<LeaderEpoch> {
     (number >= 0).then(|| LeaderEpoch::new(number))

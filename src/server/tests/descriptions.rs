@@ -19,7 +19,7 @@ fn named(name: &str) -> MetadataRequestTopic {
 
 #[tokio::test]
 async fn metadata_names_broker_topics_and_leaders() {
-    let bench = Bench::start().await;
+    let bench = Bench::with_settings(&[("auto.create.topics.enable", "false")]).await;
     let mut wire = bench.connect().await;
     for version in 0..=13 {
         let everything = MetadataRequest::default().with_topics((version == 0).then(Vec::new));
