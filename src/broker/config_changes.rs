@@ -58,6 +58,16 @@ pub enum BadChanges {
 }
 
 impl ConfigChanges {
+    /// These settings get these values.
+    pub fn set<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let change = |(name, value): (&str, &str)| ConfigChange {
+            name: name.to_owned(),
+            operation: ConfigOperation::Set,
+            value: Some(value.to_owned()),
+        };
+        Self::Some(values.into_iter().map(change).collect())
+    }
+
     /// Whether they can be meant at all, whatever they are about.
     pub fn check(&self) -> Result<(), BadChanges> {
         let (names, nulls): (Vec<&str>, Vec<&str>) = match self {

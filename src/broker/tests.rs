@@ -57,10 +57,7 @@ async fn topics_and_records_outlive_a_restart_and_epochs_rise() {
     let more = |count| MorePartitions { name: "a".to_owned(), count, assignments: None };
     assert!(broker.create_partitions(vec![more(3)], false).await.pop().unwrap().is_ok());
     produce(&broker, "a", 2).await;
-    let set = |name: &str, value: &str| {
-        let (name, value) = (name.to_owned(), Some(value.to_owned()));
-        ConfigChanges::Some(vec![ConfigChange { name, operation: ConfigOperation::Set, value }])
-    };
+    let set = |name, value| ConfigChanges::set([(name, value)]);
     broker.alter_topic_configs("a", &set("retention.ms", "-1"), false).await.unwrap();
     broker.alter_broker_configs(BrokerScope::This, &set("message.max.bytes", "5000"), false).await.unwrap();
     broker.alter_broker_configs(BrokerScope::Every, &set("message.max.bytes", "4000"), false).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidelog::broker::{Broker, CreateTopicError, Overrides, Topic};
+use tidelog::broker::{AlterConfigsError, Broker, ConfigChanges};
 use tidelog::catalog::CatalogOptions;
 use tidelog::model::Offset;
 use tidelog::object_storage::{Effect, ErrorKind, Fault};
@@ -10,14 +10,8 @@ use tidelog::replication::Partition;
 
 use crate::home::{Home, create, offsets, segment};
 
-async fn set(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Result<(), CreateTopicError> {
-    let change = |_: &Topic, overrides: &mut Overrides| {
-        for (name, value) in configs {
-            overrides.insert((*name).to_owned(), (*value).to_owned());
-        }
-        Ok(())
-    };
-    broker.alter_topic_configs(name, change, false).await
+async fn set(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Result<(), AlterConfigsError> {
+    broker.alter_topic_configs(name, &ConfigChanges::set(configs.iter().copied()), false).await
 }
 
 async fn all_cold(home: &Home, broker: &Arc<Broker>, partition: &Arc<Partition>, to: i64) {

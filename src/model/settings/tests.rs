@@ -96,7 +96,10 @@ fn the_brokers_settings_stand_behind_the_topics() {
     assert!(BrokerSettings::new(map(&[("num.partitions", "0")])).is_err());
 }
 
-fn described(all: &[Resolved], name: &str) -> (Option<String>, Source, Vec<(&'static str, String, Source)>) {
+/// Name, value and source of each synonym.
+type Synonyms = Vec<(&'static str, String, Source)>;
+
+fn described(all: &[Resolved], name: &str) -> (Option<String>, Source, Synonyms) {
     let one = all.iter().find(|resolved| resolved.name == name).unwrap();
     let synonyms = one.synonyms.iter().map(|synonym| (synonym.name, synonym.value.clone(), synonym.source));
     (one.value.clone(), one.source, synonyms.collect())

@@ -88,31 +88,16 @@ async fn topics_are_made_in_every_version_and_described_as_they_were_made() {
     assert_eq!((defaults.topics[0].num_partitions, defaults.topics[0].replication_factor), (1, 1));
 }
 
-#[tokio::test]
-async fn what_kafka_refuses_to_make_is_refused_in_its_words() {
-    let bench = Bench::start().await;
-    let mut wire = bench.connect().await;
+/// A topic, and how it is refused.
+type Refusal = (CreatableTopic, ResponseError, &'static str);
+
+fn bad_counts_and_settings() -> Vec<Refusal> {
     use ResponseError::*;
-    let longest = "a".repeat(249);
-    for name in ["ok", longest.as_str(), "__consumer_offsets"] {
-        assert_eq!(refusal(&mut wire, wanted(name, 1, 1)).await.0, None, "{name}");
-    }
-    let longer = "a".repeat(250);
-    for (name, reason) in [
-        ("", "the empty string is not allowed".to_owned()),
-        ("..", "'..' is not allowed".to_owned()),
-        ("a/b", "'a/b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'".to_owned()),
-        (longer.as_str(), format!("the length of '{longer}' is longer than the max allowed length 249")),
-    ] {
-        let expected = (Some(InvalidTopicException), format!("Topic name is invalid: {reason}"));
-        assert_eq!(refusal(&mut wire, wanted(name, 1, 1)).await, expected);
-    }
-    bench.add_topic("x.y", 2, 1, &[]).await;
     let unable = "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached because \
                   only 1 broker(s) are registered or some brokers have all their log directories cordoned.";
     let positive = "Number of partitions was set to an invalid non-positive value.";
     let factor = "Replication factor must be larger than 0, or -1 to use the default value.";
-    for (topic, error, message) in [
+    vec![
         (wanted("x_y", 1, 1), InvalidTopicException, "Topic 'x_y' collides with existing topic: x.y"),
         (wanted("a", 0, 1), InvalidPartitions, positive),
         (wanted("a", -2, 3), InvalidPartitions, positive),
@@ -130,6 +115,12 @@ async fn what_kafka_refuses_to_make_is_refused_in_its_words() {
             InvalidConfig,
             "Invalid value 100 for configuration segment.bytes: Value must be at least 1048576",
         ),
+    ]
+}
+
+fn bad_assignments() -> Vec<Refusal> {
+    use ResponseError::*;
+    vec![
         (
             assigned("a", &[(0, &[7]), (2, &[7])]),
             InvalidReplicaAssignment,
@@ -170,7 +161,30 @@ async fn what_kafka_refuses_to_make_is_refused_in_its_words() {
             InvalidRequest,
             "Creation of internal topic __cluster_metadata is prohibited.",
         ),
+    ]
+}
+
+#[tokio::test]
+async fn what_kafka_refuses_to_make_is_refused_in_its_words() {
+    let bench = Bench::start().await;
+    let mut wire = bench.connect().await;
+    use ResponseError::*;
+    let longest = "a".repeat(249);
+    for name in ["ok", longest.as_str(), "__consumer_offsets"] {
+        assert_eq!(refusal(&mut wire, wanted(name, 1, 1)).await.0, None, "{name}");
+    }
+    let longer = "a".repeat(250);
+    for (name, reason) in [
+        ("", "the empty string is not allowed".to_owned()),
+        ("..", "'..' is not allowed".to_owned()),
+        ("a/b", "'a/b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'".to_owned()),
+        (longer.as_str(), format!("the length of '{longer}' is longer than the max allowed length 249")),
     ] {
+        let expected = (Some(InvalidTopicException), format!("Topic name is invalid: {reason}"));
+        assert_eq!(refusal(&mut wire, wanted(name, 1, 1)).await, expected);
+    }
+    bench.add_topic("x.y", 2, 1, &[]).await;
+    for (topic, error, message) in bad_counts_and_settings().into_iter().chain(bad_assignments()) {
         assert_eq!(refusal(&mut wire, topic).await, (Some(error), message.to_owned()));
     }
     assert_eq!(refusal(&mut wire, assigned("a", &[(1, &[7]), (0, &[7])])).await.0, None);
