@@ -73,7 +73,10 @@ pub struct Coordinator {
     pub(super) commits: Arc<Semaphore>,
     /// How many those are.
     pub(super) commits_pending: AtomicUsize,
+    /// Nothing is taken any more.
     pub(super) closing: CancellationToken,
+    /// What was taken before that has its place in the line.
+    pub(super) closed: CancellationToken,
 }
 
 impl Coordinator {
@@ -93,15 +96,18 @@ impl Coordinator {
             commits: Arc::new(Semaphore::new(GROUP_COMMITS_KIB_MAX)),
             commits_pending: AtomicUsize::new(0),
             closing: CancellationToken::new(),
+            closed: CancellationToken::new(),
         })
     }
 
     /// Takes nothing more, and tells whoever waits. What is to be written still is.
     pub fn close(&self) {
         self.closing.cancel();
+        // An event that began before is over once its group's lock was had.
         for resident in self.residents.all() {
             resident.owner.lock().dismiss_all();
         }
+        self.closed.cancel();
     }
 
     /// The moment, by both clocks.

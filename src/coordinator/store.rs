@@ -71,6 +71,10 @@ impl Line {
         self.news.notify_one();
     }
 
+    fn is_empty(&self) -> bool {
+        self.waiting.lock().is_empty()
+    }
+
     fn pop(&self) -> Option<Arc<Resident>> {
         self.waiting.lock().pop_front()
     }
@@ -99,12 +103,12 @@ impl Coordinator {
                 self.write_out(batch).await;
                 continue;
             }
-            if self.closing.is_cancelled() {
+            if self.closed.is_cancelled() && self.line.is_empty() {
                 return;
             }
             tokio::select! {
                 () = self.line.news.notified() => {}
-                () = self.closing.cancelled() => {}
+                () = self.closed.cancelled() => {}
             }
         }
     }

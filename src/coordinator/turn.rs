@@ -38,6 +38,10 @@ impl Coordinator {
         loop {
             let resident = self.resident(group_id).await?;
             let mut owner = resident.owner.lock();
+            // Asked under the lock: what is done here is seen by whoever closes.
+            if self.closing.is_cancelled() {
+                return Err(GroupError::CoordinatorNotAvailable);
+            }
             if owner.is_gone {
                 drop(owner);
                 self.residents.remove(&resident);
