@@ -44,39 +44,20 @@ pub(super) async fn live(
     let full = i64::try_from(listed.len()).unwrap_or(PAGE) >= PAGE;
     let next = listed.last().filter(|_| full).map(|last| last.end_offset.next().get());
     let segments = listed.into_iter().map(|segment| shown(broker, segment)).collect();
-    Ok(Json(SegmentsPage { segments, next }))
+    Ok(Json(SegmentsPage { segments, next, truncated: false }))
 }
 
 /// Segments of any partition that are not live, or not any more.
 pub(super) async fn passing(State(status): State<Arc<Status>>) -> Result<Json<SegmentsPage>, Refused> {
     let broker = status.serving()?;
     let listed = broker.tiers().passing_segments(PASSING_MAX).await.map_err(Refused::unavailable)?;
+    let truncated = i64::try_from(listed.len()).unwrap_or(PASSING_MAX) >= PASSING_MAX;
     let segments = listed.into_iter().map(|segment| shown(broker, segment)).collect();
-    Ok(Json(SegmentsPage { segments, next: None }))
+    Ok(Json(SegmentsPage { segments, next: None, truncated }))
 }
 
 fn shown(broker: &Broker, segment: SegmentListing) -> ShownSegment {
-    let topic = broker.topics().by_id(segment.tp.topic_id).map(|topic| topic.name.as_str().to_owned());
-    let url = format!("{}/{}", broker.bucket_url().trim_end_matches('/'), segment.key);
-    ShownSegment {
-        topic,
-        topic_id: segment.tp.topic_id.to_string(),
-        partition: segment.tp.partition,
-        state: segment.state.to_owned(),
-        base_offset: segment.base_offset.get(),
-        end_offset: segment.end_offset.get(),
-        records: segment.record_count,
-        object_bytes: segment.object_size_bytes,
-        log_bytes: segment.log_size_bytes,
-        min_timestamp: segment.min_timestamp_ms,
-        max_timestamp: segment.max_timestamp_ms,
-        leader_epoch: segment.leader_epoch.get(),
-        generation: segment.generation,
-        segment_id: segment.id,
-        digest: segment.digest,
-        url,
-        key: segment.key,
-        created_at: segment.created_at_ms,
-        changed_at: segment.changed_at_ms,
-    }
+    let topics = broker.topics();
+    let topic = topics.by_id(segment.tp.topic_id).map(|topic| topic.name.as_str());
+    ShownSegment::of(segment, topic, broker.bucket_url())
 }

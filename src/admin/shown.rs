@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tiering::SegmentListing;
+
 /// Who answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -65,6 +67,33 @@ pub struct ShownSegment {
     pub changed_at: i64,
 }
 
+impl ShownSegment {
+    /// An object as it is shown: `topic` is its topic's name, `bucket_url` what its key lies below.
+    pub fn of(segment: SegmentListing, topic: Option<&str>, bucket_url: &str) -> Self {
+        Self {
+            topic: topic.map(str::to_owned),
+            topic_id: segment.tp.topic_id.to_string(),
+            partition: segment.tp.partition,
+            state: segment.state.to_owned(),
+            base_offset: segment.base_offset.get(),
+            end_offset: segment.end_offset.get(),
+            records: segment.record_count,
+            object_bytes: segment.object_size_bytes,
+            log_bytes: segment.log_size_bytes,
+            min_timestamp: segment.min_timestamp_ms,
+            max_timestamp: segment.max_timestamp_ms,
+            leader_epoch: segment.leader_epoch.get(),
+            generation: segment.generation,
+            segment_id: segment.id,
+            digest: segment.digest,
+            url: format!("{}/{}", bucket_url.trim_end_matches('/'), segment.key),
+            key: segment.key,
+            created_at: segment.created_at_ms,
+            changed_at: segment.changed_at_ms,
+        }
+    }
+}
+
 /// Some remote segments of a partition, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -73,6 +102,8 @@ pub struct SegmentsPage {
     pub segments: Vec<ShownSegment>,
     /// From which offset to ask on; none at the end.
     pub next: Option<i64>,
+    /// Whether there are more than one answer names.
+    pub truncated: bool,
 }
 
 /// How far a partition's tiering is.

@@ -37,6 +37,7 @@ pub mod bucket_args;
 pub mod segment_object;
 
 mod inspect;
+mod rows;
 mod verify;
 
 pub mod segments;

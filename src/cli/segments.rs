@@ -3,12 +3,12 @@
 use clap::{Args, Subcommand};
 use indicatif::{BinaryBytes, HumanCount};
 
-use crate::admin::shown::{SegmentsPage, ShownSegment, ShownTier};
+use crate::admin::shown::ShownSegment;
 
-use super::admin_client::{AdminArgs, AdminClient, query};
 use super::inspect::{self, InspectArgs};
-use super::outcome::{Exit, Failure};
+use super::outcome::Failure;
 use super::output::{print, print_json, print_line};
+use super::rows::RowsArgs;
 use super::run::on_runtime;
 use super::table::{right_align, table, text};
 use super::verify::{self, VerifyArgs};
@@ -33,6 +33,9 @@ pub struct ListArgs {
     /// Only this partition
     #[arg(short, long)]
     pub partition: Option<i32>,
+    /// The bucket, for the URLs, where a catalog is read
+    #[arg(long, value_name = "URL", requires = "catalog")]
+    pub bucket: Option<String>,
     /// Those on their way in or out too
     #[arg(long)]
     pub all: bool,
@@ -40,7 +43,7 @@ pub struct ListArgs {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    admin: AdminArgs,
+    rows: RowsArgs,
 }
 
 /// Runs one of them.
@@ -55,20 +58,20 @@ pub fn run(command: &SegmentsCommand) -> Result<(), Failure> {
 }
 
 async fn list(args: &ListArgs) -> Result<(), Failure> {
-    let admin = AdminClient::new(&args.admin);
-    let wanted = wanted(&admin, args.topic.as_deref(), args.partition).await?;
+    let rows = args.rows.open(args.bucket.as_deref()).await?;
     let mut segments = Vec::new();
-    for partition in &wanted {
-        segments.extend(live(&admin, &partition.topic, partition.partition).await?);
+    for partition in &rows.partitions(args.topic.as_deref(), args.partition).await? {
+        segments.extend(rows.live(partition).await?);
     }
     if args.all {
-        let passing: SegmentsPage = admin.get("/api/segments/passing").await?;
+        let passing = rows.passing().await?;
         let is_wanted = |segment: &ShownSegment| {
             let of_topic = args.topic.is_none() || segment.topic == args.topic;
             of_topic && args.partition.is_none_or(|partition| partition == segment.partition)
         };
         segments.extend(passing.segments.into_iter().filter(is_wanted));
     }
+    rows.close().await;
     if args.json {
         return print_json(&segments);
     }
@@ -101,39 +104,4 @@ async fn list(args: &ListArgs) -> Result<(), Failure> {
         BinaryBytes(object),
         BinaryBytes(log)
     ))
-}
-
-/// The partitions that a topic and a number name; all of them where nothing is named.
-pub(super) async fn wanted(
-    admin: &AdminClient,
-    topic: Option<&str>,
-    partition: Option<i32>,
-) -> Result<Vec<ShownTier>, Failure> {
-    let mut partitions: Vec<ShownTier> = admin.get("/api/tier").await?;
-    partitions.retain(|tier| topic.is_none_or(|topic| topic == tier.topic));
-    if let Some(topic) = topic.filter(|_| partitions.is_empty()) {
-        return Err(Failure::new(Exit::NotFound, format!("there is no topic '{topic}'")));
-    }
-    partitions.retain(|tier| partition.is_none_or(|partition| partition == tier.partition));
-    match (partitions.is_empty(), topic, partition) {
-        (true, Some(topic), Some(partition)) => {
-            Err(Failure::new(Exit::NotFound, format!("topic '{topic}' has no partition {partition}")))
-        }
-        _ => Ok(partitions),
-    }
-}
-
-/// All live segments of a partition, in order.
-pub(super) async fn live(admin: &AdminClient, topic: &str, partition: i32) -> Result<Vec<ShownSegment>, Failure> {
-    let mut segments = Vec::new();
-    let mut from = 0;
-    loop {
-        let path = format!("/api/segments?topic={}&partition={partition}&from={from}", query(topic));
-        let page: SegmentsPage = admin.get(&path).await?;
-        segments.extend(page.segments);
-        match page.next {
-            Some(next) => from = next,
-            None => return Ok(segments),
-        }
-    }
 }

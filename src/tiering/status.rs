@@ -80,7 +80,8 @@ pub struct SegmentListing {
 }
 
 impl SegmentListing {
-    fn of(row: SegmentRow) -> Self {
+    /// A row of the catalog, as it can be listed.
+    pub fn of(row: SegmentRow) -> Self {
         let SegmentRow { head, content, state, created_at_ms, changed_at_ms, .. } = row;
         Self {
             id: head.id.to_string(),

@@ -227,7 +227,8 @@ async fn drop_local(stage: &Stage) -> Result<(), Failure> {
     stage.client.alter_topic_configs(TOPIC, &keep_little).await?;
     let dropped = |status: &TierStatus| status.tiered_to.is_some_and(|tiered_to| status.local_start >= tiered_to);
     stage.until("dropping local segments", dropped, |_| {}).await?;
-    Ok(())
+    let partitions = stage.broker().tiers().status().len();
+    stage.until_few_segments(partitions).await
 }
 
 async fn tiered_log_bytes(stage: &Stage) -> Result<u64, Failure> {

@@ -146,6 +146,22 @@ impl Stage {
         }
     }
 
+    /// Waits until only the segments that are written to are on local disk.
+    pub(super) async fn until_few_segments(&self, partitions: usize) -> Result<(), Failure> {
+        let deadline = self.clock.monotonic() + PATIENCE;
+        loop {
+            let segments = files_below(&self.folder.path.join("data/topics"), "log").map_err(Failure::failed)?.len();
+            if segments <= partitions {
+                return Ok(());
+            }
+            if self.clock.monotonic() >= deadline {
+                let text = format!("{segments} local segments are still there after {} s", PATIENCE.as_secs());
+                return Err(Failure::failed(text));
+            }
+            self.clock.sleep(LOOK).await;
+        }
+    }
+
     /// Ends the broker; the folder goes too, unless it is kept.
     pub(super) async fn clear(self) -> Result<(), Failure> {
         self.running.stop().await
@@ -171,7 +187,13 @@ fn options(folder: &Path) -> Result<ServeOptions, Failure> {
 }
 
 fn bytes_below(folder: &Path, extension: &str) -> io::Result<u64> {
-    files_below(folder, extension)?.iter().map(|file| Ok(fs::metadata(file)?.len())).sum()
+    let size = |file: &PathBuf| match fs::metadata(file) {
+        Ok(metadata) => Ok(metadata.len()),
+        // It went meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    };
+    files_below(folder, extension)?.iter().map(size).sum()
 }
 
 fn files_below(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {

@@ -1,0 +1,105 @@
+//! `tidelog topics`, `produce` and `consume` against a broker of our own.
+
+use crate::home::Home;
+use crate::scene::Scene;
+
+#[test]
+fn topics_are_made_described_altered_and_deleted() {
+    let scene = Scene::new(&[]);
+    scene.run(&["topics", "list"]).expect(0, "no topics");
+    let create = ["topics", "create", "orders", "--partitions", "3", "--keep", "30d", "--local", "1h"];
+    scene.run(&create).expect(0, "made topic 'orders'");
+    scene.run(&["topics", "create", "orders"]).expect(1, "TOPIC_ALREADY_EXISTS");
+    scene.run(&["topics", "create", "orders", "--if-not-exists"]).expect(0, "there already");
+    let listed = scene.json(&["topics", "list"]);
+    assert_eq!((&listed[0]["name"], &listed[0]["partitions"]), (&"orders".into(), &3.into()));
+    let described = scene.json(&["topics", "describe", "orders"]);
+    let settings = described["settings"].as_array().unwrap();
+    let set: Vec<_> = settings.iter().map(|s| (s["name"].as_str().unwrap(), s["value"].as_str().unwrap())).collect();
+    assert_eq!(set, [("local.retention.ms", "3600000"), ("retention.ms", "2592000000")]);
+    assert_eq!(described["partitions"][2]["log_end_offset"], 0);
+    scene
+        .run(&["topics", "alter", "orders", "--keep", "forever", "--unset", "local.retention.ms", "--partitions", "4"])
+        .expect(0, "changed topic 'orders'");
+    let described = scene.json(&["topics", "describe", "orders"]);
+    assert_eq!(described["settings"].as_array().unwrap().len(), 1);
+    assert_eq!(described["settings"][0]["value"], "-1");
+    assert_eq!(described["partitions"].as_array().unwrap().len(), 4);
+    scene.run(&["topics", "alter", "orders", "--partitions", "2"]).expect(2, "partitions are only added");
+    scene.run(&["topics", "alter", "orders"]).expect(2, "nothing to change");
+    scene.run(&["topics", "alter", "orders", "--set", "retention.mss=1"]).expect(1, "retention.mss");
+    scene.run(&["topics", "delete", "orders"]).expect(0, "deleted topic 'orders'");
+    scene.run(&["topics", "delete", "orders"]).expect(3, "there is no topic 'orders'");
+    scene.run(&["topics", "describe", "orders"]).expect(3, "there is no topic 'orders'");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_it_is_asked() {
+    let home = Home::new();
+    for (arguments, said) in [
+        (vec!["--keep", "1h", "--local", "2h"], "--local 2h is longer than --keep 1h"),
+        (vec!["--keep", "soon"], "30d"),
+        (vec!["--keep", "1h", "--set", "cleanup.policy=compact"], "do not end by age"),
+        (vec!["--partitions", "0"], "--partitions"),
+    ] {
+        home.run(&[vec!["topics", "create", "a"], arguments].concat()).expect(2, said);
+    }
+}
+
+#[test]
+fn records_come_back_as_they_were_sent() {
+    let scene = Scene::new(&[]);
+    scene.run(&["topics", "create", "t", "--partitions", "2"]).expect(0, "made");
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let lines = format!("{codec}:one:two\n{codec}:\nä{codec}:ö\n");
+        let sent =
+            scene.with_input(&["produce", "t", "-k", ":", "-z", codec, "-H", "codec=x", "--empty-as-null"], &lines);
+        sent.expect(0, "3 records");
+    }
+    let read = scene.run(&["consume", "t", "--to-end", "--json"]);
+    let mut records: Vec<serde_json::Value> =
+        read.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 15, "{read:?}");
+    records.retain(|record| record["key"] == "zstd");
+    let values: Vec<_> = records.iter().map(|record| record["value"].clone()).collect();
+    assert_eq!(values, [serde_json::json!("one:two"), serde_json::Value::Null]);
+    assert_eq!(records[0]["headers"], serde_json::json!([{"name": "codec", "value": "x"}]));
+    scene.with_input(&["produce", "t", "-k", ":"], "without\n").expect(1, "line 1 has no key separator");
+    scene.with_input(&["produce", "t", "-p", "2"], "x\n").expect(3, "no partition 2");
+    scene.with_input(&["produce", "nowhere"], "x\n").expect(3, "there is no topic 'nowhere'");
+}
+
+#[test]
+fn reading_begins_where_it_is_told() {
+    let scene = Scene::new(&[]);
+    scene.run(&["topics", "create", "t", "--partitions", "1"]).expect(0, "made");
+    let lines: String = (0..100).map(|number| format!("{number}\n")).collect();
+    for acks in ["0", "1", "all"] {
+        scene.with_input(&["produce", "t", "--acks", acks], &lines).expect(0, "100 records");
+    }
+    let read = |arguments: &[&str]| {
+        let ended = scene.run(&[&["consume", "t", "--to-end"], arguments].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(read(&[]).len(), 300);
+    assert_eq!(read(&["--from", "298"]), ["98", "99"]);
+    assert_eq!(read(&["--from", "-1"]), ["99"]);
+    assert_eq!(read(&["--from", "end"]).len(), 0);
+    assert_eq!(read(&["--count", "2"]), ["0", "1"]);
+    assert_eq!(read(&["--from", "@0", "-n", "1"]), ["0"]);
+    assert_eq!(read(&["--from", "@2100-01-01"]).len(), 0);
+    assert_eq!(read(&["-k", "=", "-n", "1"]), ["null=0"]);
+    scene.run(&["consume", "t", "--from", "301"]).expect(3, "it begins at 0, next is 300");
+    scene.run(&["consume", "t", "-p", "1"]).expect(3, "no partition 1");
+    scene.run(&["consume", "t", "--from", "later"]).expect(2, "-N for the last N");
+}
+
+#[test]
+fn nobody_there_is_told_with_the_remedy() {
+    let home = Home::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    home.run(&["topics", "list", "-b", &free]).expect(4, "tidelog serve");
+    home.run(&["tier", "status", "--http", &free]).expect(4, "tidelog serve");
+    home.run(&["topics", "list", "-b", "nowhere"]).expect(2, "HOST:PORT");
+}
