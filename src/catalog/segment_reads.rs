@@ -143,6 +143,29 @@ impl Catalog {
         .await
     }
 
+    /// Up to `limit` rows of any partition in a state that is not LIVE, in the order in which they took it, behind `after`:
+    /// the time and id of the last one that was seen.
+    pub async fn segments_in_state_after(
+        &self,
+        state: SegmentState,
+        after: Option<(i64, Ulid)>,
+        limit: i64,
+    ) -> Result<Vec<SegmentRow>, StorageError> {
+        let after = after.map_or((i64::MIN, String::new()), |(changed_at_ms, id)| (changed_at_ms, id.to_string()));
+        self.read((state, after, limit), |session, (state, (changed_at_ms, id), limit)| {
+            async move {
+                let sql = select_segments!(
+                    "WHERE state = $1 AND (changed_at_ms > $2 OR (changed_at_ms = $2 AND segment_id > $3)) \
+                     ORDER BY changed_at_ms, segment_id LIMIT $4"
+                );
+                let values = [state.name().into(), (*changed_at_ms).into(), id.as_str().into(), (*limit).into()];
+                session.rows(sql, &values).await?.iter().map(segment_row).collect()
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// What of all partitions is in the bucket, in one state.
     pub async fn state_totals(&self, state: SegmentState) -> Result<SegmentTotals, StorageError> {
         self.read(state, |session, state| {

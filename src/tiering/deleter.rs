@@ -10,7 +10,8 @@
 //! writes it.
 //!
 //! # Retries
-//! A row whose object cannot be removed stays, and comes again in the next round; one does not hold up the others.
+//! A row whose object cannot be removed stays, and comes again in the next round; one does not hold up the others. When
+//! one after the other fails, the bucket is not well, and the round ends.
 //!
 //! # Cancellation
 //! Between two steps.
@@ -33,8 +34,10 @@ use super::metrics;
 use super::steps::Step;
 use super::tiers::Tiers;
 
-/// Rows of one round.
-const ROWS_MAX: i64 = 1_000;
+/// Rows that are looked at at once.
+const PAGE_ROWS: i64 = 256;
+/// After so many failures in a row the bucket is left alone until the next round.
+const FAILURES_MAX: usize = 16;
 /// Objects that are removed side by side.
 const SIDE_BY_SIDE: usize = 8;
 /// How long the object of a topic that is gone stays for those who still read it.
@@ -51,6 +54,13 @@ pub struct Removed {
     pub waiting: usize,
     /// The topics that they were of.
     pub topics: BTreeSet<TopicId>,
+}
+
+/// A round under way.
+#[derive(Debug, Default)]
+struct Round {
+    removed: Removed,
+    failures_in_a_row: usize,
 }
 
 /// An object was not removed.
@@ -72,15 +82,34 @@ impl Tiers {
     /// One round over the rows that say DELETING.
     pub async fn remove_deleted(self: &Arc<Self>) -> Result<Removed, StorageError> {
         let now_ms = self.clock().now_ms();
-        let rows = self.catalog().segments_in_state(SegmentState::Deleting, now_ms, ROWS_MAX).await?;
-        let mut removed = Removed::default();
-        if rows.is_empty() {
-            return Ok(removed);
+        let mut round = Round::default();
+        let mut topics: Option<HashMap<TopicId, TopicRow>> = None;
+        let mut after = None;
+        loop {
+            let rows = self.catalog().segments_in_state_after(SegmentState::Deleting, after, PAGE_ROWS).await?;
+            let Some(last) = rows.last() else { break };
+            after = Some((last.changed_at_ms, last.head.id));
+            let topics = match &mut topics {
+                Some(topics) => topics,
+                none => none.insert(self.catalog().topics().await?.into_iter().map(|row| (row.id, row)).collect()),
+            };
+            self.remove_page(rows, topics, now_ms, &mut round).await;
+            if round.failures_in_a_row >= FAILURES_MAX {
+                break;
+            }
         }
-        let topics: HashMap<TopicId, TopicRow> =
-            self.catalog().topics().await?.into_iter().map(|row| (row.id, row)).collect();
+        Ok(round.removed)
+    }
+
+    async fn remove_page(
+        &self,
+        rows: Vec<SegmentRow>,
+        topics: &HashMap<TopicId, TopicRow>,
+        now_ms: i64,
+        round: &mut Round,
+    ) {
         let (due, later): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| self.is_due(row, now_ms));
-        removed.waiting = later.len();
+        round.removed.waiting += later.len();
         let removals = due.into_iter().map(|row| {
             let topic = topics.get(&row.head.tp.topic_id);
             async move {
@@ -92,18 +121,22 @@ impl Tiers {
         while let Some((row, outcome)) = outcomes.next().await {
             match outcome {
                 Ok(()) => {
-                    removed.rows += 1;
-                    removed.topics.insert(row.head.tp.topic_id);
+                    round.failures_in_a_row = 0;
+                    round.removed.rows += 1;
+                    round.removed.topics.insert(row.head.tp.topic_id);
                     metrics::object_deleted();
                 }
                 Err(error) => {
-                    removed.failed += 1;
+                    round.failures_in_a_row += 1;
+                    round.removed.failed += 1;
                     metrics::deletion_failed();
                     tracing::warn!(%error, key = row.head.object_key, "an object cannot be removed yet");
                 }
             }
+            if round.failures_in_a_row >= FAILURES_MAX {
+                break;
+            }
         }
-        Ok(removed)
     }
 
     /// Whether a row's time has come: at once for what never was part of the log, else when nobody can read it any more.

@@ -251,6 +251,15 @@ over_both! {
         assert_eq!(writing(1_100, 10).await, [20, 0]);
         assert_eq!(writing(i64::MAX, 2).await, [20, 0]);
         assert_eq!(writing(999, 10).await, [0; 0]);
+        let mut paged = Vec::new();
+        let mut after = None;
+        loop {
+            let page = catalog.segments_in_state_after(SegmentState::Writing, after, 2).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some((last.changed_at_ms, last.head.id));
+            paged.extend(page.iter().map(|row| row.head.base.get()));
+        }
+        assert_eq!(paged, [20, 0, 10], "page by page, each once");
         catalog.mark_deleting(segment(tp(1), 20, 29, 0).id, tp(1), epoch(0)).await.unwrap();
         assert_eq!(writing(i64::MAX, 10).await, [0, 10]);
         let deleting = catalog.segments_in_state(SegmentState::Deleting, i64::MAX, 10).await.unwrap();

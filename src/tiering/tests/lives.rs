@@ -289,3 +289,41 @@ async fn nothing_undecided_unseen_or_unsynced_is_uploaded() {
     assert_eq!(stage.tiered_to(), 10);
     stage.tiers.close().await;
 }
+
+#[tokio::test]
+async fn more_rows_than_a_page_go_and_a_bucket_that_is_not_well_is_left_alone() {
+    let stage = with(|_| ()).await;
+    let head = crate::catalog::NewSegmentRow {
+        id: ulid::Ulid(1),
+        tp: stage.tp(),
+        base: Offset::ZERO,
+        end: Offset::ZERO,
+        leader_epoch: stage.log.leader_epoch(),
+        generation: 0,
+        object_key: String::new(),
+        incarnation: 1,
+        start_number: 1,
+    };
+    let rows = 600;
+    for number in 0..rows {
+        let row = crate::catalog::NewSegmentRow {
+            id: ulid::Ulid(number),
+            object_key: format!("topics/left/{number}"),
+            ..head.clone()
+        };
+        stage.catalog.insert_writing(row).await.unwrap();
+        stage.catalog.mark_deleting(ulid::Ulid(number), stage.tp(), stage.log.leader_epoch()).await.unwrap();
+    }
+    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(Operation::Delete));
+    let removed = stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!((removed.rows, removed.failed), (0, 16));
+    stage.plan.release();
+    // One that cannot go holds up none of the others.
+    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(Operation::Delete).below("topics/left/7"));
+    let removed = stage.tiers.remove_deleted().await.unwrap();
+    assert!(removed.failed > 0 && removed.rows > 400, "{removed:?}");
+    stage.plan.release();
+    stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!(stage.rows().await, vec![]);
+    stage.tiers.close().await;
+}
