@@ -152,7 +152,7 @@ impl Broker {
         };
         let rows = self.new_rows(&parts, have..count);
         let mut partitions = topic.partitions.clone();
-        partitions.extend(self.open_partitions(&parts, &rows).await?);
+        partitions.extend(self.open_partitions(&parts, &rows, &self.openings()).await?);
         tracing::info!(topic = topic.name.as_str(), have, count, "partitions added");
         self.registry.publish([parts.with(partitions)]);
         Ok(())

@@ -244,7 +244,7 @@ impl Broker {
         let parts =
             TopicParts { name: plan.name, id, overrides: Arc::new(plan.configs), config: Arc::new(plan.config) };
         let rows = self.new_rows(&parts, 0..plan.partitions);
-        let partitions = match self.open_partitions(&parts, &rows).await {
+        let partitions = match self.open_partitions(&parts, &rows, &self.openings()).await {
             Ok(partitions) => partitions,
             Err(error) => {
                 self.take_back(&parts).await;

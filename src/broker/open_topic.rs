@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::Semaphore;
 
 use crate::catalog::PartitionRow;
 use crate::log::{LogError, LogOptions, PartitionLog};
@@ -41,20 +42,60 @@ pub(super) struct TopicParts {
     pub(super) config: Arc<TopicConfig>,
 }
 
+/// How much is opened at once, over all topics: a disk is busy with few logs, a bucket far away answers many questions in
+/// the time of one.
+#[derive(Debug)]
+pub(super) struct Openings {
+    logs: Semaphore,
+    lineages: Semaphore,
+}
+
+/// Newest objects that are looked at at once.
+const LINEAGES: usize = 64;
+/// Topics, and partitions of one, that are under way at once, waiting or not.
+const UNDER_WAY: usize = 256;
+
 impl Broker {
-    /// Opens partitions, several at a time, on threads that may block. They come back in order.
+    /// How much is opened at once.
+    pub(super) fn openings(&self) -> Openings {
+        let threads = self.settings().count("num.recovery.threads.per.data.dir").max(1);
+        Openings { logs: Semaphore::new(threads), lineages: Semaphore::new(LINEAGES) }
+    }
+
+    /// Opens partitions, on threads that may block. They come back in order.
     pub(super) async fn open_partitions(
         &self,
         topic: &TopicParts,
         rows: &[PartitionRow],
+        openings: &Openings,
     ) -> Result<Vec<Arc<Partition>>, OpenTopicError> {
-        let threads = self.settings().count("num.recovery.threads.per.data.dir").max(1);
-        let opening: Vec<_> = rows.iter().copied().map(|row| self.open_partition(topic, row)).collect();
-        futures::stream::iter(opening).buffered(threads).try_collect().await
+        let opening: Vec<_> = rows.iter().copied().map(|row| self.open_partition(topic, row, openings)).collect();
+        futures::stream::iter(opening).buffered(UNDER_WAY).try_collect().await
     }
 
-    async fn open_partition(&self, topic: &TopicParts, row: PartitionRow) -> Result<Arc<Partition>, OpenTopicError> {
-        let log = Arc::new(self.open_log(topic, &row).await?);
+    /// Opens topics side by side.
+    pub(super) async fn open_all(
+        &self,
+        topics: Vec<(TopicParts, Vec<PartitionRow>)>,
+    ) -> Result<Vec<Arc<Topic>>, OpenTopicError> {
+        let openings = &self.openings();
+        let opening: Vec<_> = topics
+            .into_iter()
+            .map(|(topic, rows)| async move {
+                let partitions = self.open_partitions(&topic, &rows, openings).await?;
+                Ok(topic.with(partitions))
+            })
+            .collect();
+        futures::stream::iter(opening).buffer_unordered(UNDER_WAY).try_collect().await
+    }
+
+    async fn open_partition(
+        &self,
+        topic: &TopicParts,
+        row: PartitionRow,
+        openings: &Openings,
+    ) -> Result<Arc<Partition>, OpenTopicError> {
+        let log = Arc::new(self.open_log(topic, &row, openings).await?);
         log.begin_epoch(row.leader_epoch);
         let tier = TieredLog::open(
             &self.tiers,
@@ -74,15 +115,23 @@ impl Broker {
     }
 
     /// Opens the local log, or begins another where it is not what the bucket's history goes on with.
-    async fn open_log(&self, topic: &TopicParts, row: &PartitionRow) -> Result<PartitionLog, OpenTopicError> {
+    async fn open_log(
+        &self,
+        topic: &TopicParts,
+        row: &PartitionRow,
+        openings: &Openings,
+    ) -> Result<PartitionLog, OpenTopicError> {
         let dir = self.partition_dir(&topic.name, topic.id, row.tp.partition);
         let now_ms = self.clock.now_ms();
         let tiered = topic.config.remote.enabled || row.tiered_to.is_some();
         let log_start = tiered.then_some(row.log_start);
         let options = LogOptions::from(topic.config.as_ref());
         let (files, place) = (Arc::clone(&self.files), dir.clone());
-        let (log, report) =
-            blocking(&dir, move || PartitionLog::open(&files, &place, options, log_start, now_ms)).await?;
+        let opened = {
+            let _turn = openings.logs.acquire().await;
+            blocking(&dir, move || PartitionLog::open(&files, &place, options, log_start, now_ms)).await
+        };
+        let (log, report) = opened?;
         if report.torn_bytes > 0 || report.segments_aside > 0 || report.rebuilt_indexes > 0 {
             tracing::warn!(
                 topic = topic.name.as_str(),
@@ -93,7 +142,11 @@ impl Broker {
                 "recovered a log that was not closed"
             );
         }
-        let Lineage::Elsewhere { beginning, why } = Box::pin(self.tiers.lineage(row, &log)).await? else {
+        let lineage = {
+            let _turn = openings.lineages.acquire().await;
+            Box::pin(self.tiers.lineage(row, &log)).await
+        };
+        let Lineage::Elsewhere { beginning, why } = lineage? else {
             return Ok(log);
         };
         tracing::warn!(

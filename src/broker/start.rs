@@ -222,7 +222,7 @@ impl Broker {
         let topics = self.catalog.topics().await?;
         let known = topics.iter().map(|topic| (topic.name.as_str().to_owned(), topic.id.to_string())).collect();
         self.set_unknown_aside(&known).map_err(StartError::Aside)?;
-        let mut opened = 0usize;
+        let mut opening = Vec::with_capacity(topics.len());
         for row in topics {
             if row.deleted {
                 self.finish_deletion(&row.name, row.id).await;
@@ -237,11 +237,12 @@ impl Broker {
                 .map_err(|source| StartError::Config { topic: row.name.as_str().to_owned(), source })?;
             let parts =
                 TopicParts { name: row.name, id: row.id, overrides: Arc::new(row.configs), config: Arc::new(config) };
-            let partitions = self.open_partitions(&parts, &rows).await?;
-            opened += partitions.len();
-            self.registry.publish([parts.with(partitions)]);
+            opening.push((parts, rows));
         }
-        tracing::info!(topics = self.topics().len(), partitions = opened, "logs are open");
+        let opened = self.open_all(opening).await?;
+        let partitions: usize = opened.iter().map(|topic| topic.partitions.len()).sum();
+        tracing::info!(topics = opened.len(), partitions, "logs are open");
+        self.registry.publish(opened);
         Ok(())
     }
 
