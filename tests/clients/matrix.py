@@ -18,7 +18,9 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -198,13 +200,15 @@ class Report:
 
     def __init__(self):
         self.passed, self.failed, self.skipped = 0, 0, 0
+        self.lock = threading.Lock()
 
     def cell(self, name, problem):
-        if problem:
-            self.failed += 1
-        else:
-            self.passed += 1
-        print(f"{'FAIL' if problem else 'ok  '} {name}{': ' + problem if problem else ''}", flush=True)
+        with self.lock:
+            if problem:
+                self.failed += 1
+            else:
+                self.passed += 1
+            print(f"{'FAIL' if problem else 'ok  '} {name}{': ' + problem if problem else ''}", flush=True)
 
     def skip(self, reason):
         self.skipped += 1
@@ -218,12 +222,24 @@ def attempt(report, name, action):
         report.cell(name, str(error))
 
 
+def read_cell(report, bootstrap, reader, topic, group, written):
+    """One client reads one topic, by assignment or in a group."""
+    how = "by assignment" if group == "-" else "in a group"
+
+    def read():
+        text = reader.run("consume", bootstrap, topic, group, PARTITIONS, len(written))
+        return compare(written, [json.loads(line) for line in text.splitlines()], reader)
+
+    attempt(report, f"{topic}: {reader.name} reads {how}", read)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bootstrap")
     parser.add_argument("--work", type=Path, required=True, help="folder for jars and node modules, kept between runs")
     parser.add_argument("--clients", default="", help="only these, by name, with commas")
     parser.add_argument("--prefix", default="matrix", help="begins the topics' names")
+    parser.add_argument("--readers", type=int, default=4, help="clients that read at the same time")
     parser.add_argument("--before-reading", default="", help="a command to run for each topic before it is read")
     options = parser.parse_args()
     report = Report()
@@ -250,22 +266,21 @@ def main():
         for topic in topics:
             subprocess.run(options.before_reading, shell=True, check=True, env={**os.environ, "TOPIC": topic})
 
-    for reader in programs:
-        for topic, (codec, written) in topics.items():
-            if "codecs" in reader.cannot("read") and codec not in reader.codecs:
-                report.skip(f"{topic}: {reader.name} {reader.cannot('read')['codecs']}")
-                continue
-            groups = [f"group-{reader.name}-{topic}"]
-            if "assignment" not in reader.cannot("read"):
-                groups.append("-")
-            for group in groups:
-                how = "by assignment" if group == "-" else "in a group"
-
-                def read(reader=reader, topic=topic, group=group, written=written):
-                    text = reader.run("consume", options.bootstrap, topic, group, PARTITIONS, len(written))
-                    return compare(written, [json.loads(line) for line in text.splitlines()], reader)
-
-                attempt(report, f"{topic}: {reader.name} reads {how}", read)
+    # Clients mostly wait for themselves to start: several at a time.
+    with ThreadPoolExecutor(options.readers) as pool:
+        cells = []
+        for reader in programs:
+            for topic, (codec, written) in topics.items():
+                if "codecs" in reader.cannot("read") and codec not in reader.codecs:
+                    report.skip(f"{topic}: {reader.name} {reader.cannot('read')['codecs']}")
+                    continue
+                groups = [f"group-{reader.name}-{topic}"]
+                if "assignment" not in reader.cannot("read"):
+                    groups.append("-")
+                for group in groups:
+                    cells.append(pool.submit(read_cell, report, options.bootstrap, reader, topic, group, written))
+        for cell in cells:
+            cell.result()
 
     print(f"\n{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
