@@ -121,7 +121,7 @@ class Kafka(Broker):
 
     def fetch(self):
         if not self.libs.is_dir() or not any(self.libs.iterdir()):
-            subprocess.run(["mvn", "-q", "-B", "-f", str(HERE / "kafka-pom.xml"), "dependency:copy-dependencies",
+            subprocess.run(["mvn", "-q", "-B", "-f", str(ROOT / "tests" / "differential" / "kafka" / "pom.xml"), "dependency:copy-dependencies",
                             f"-DoutputDirectory={self.libs}", "-DincludeScope=runtime"], check=True)
 
     def start(self, fresh=True):

@@ -1,0 +1,159 @@
+//! What differs between any two brokers, replaced by what it is: addresses, ids given by chance, the present time.
+//!
+//! An id keeps its identity: the first that a case sees is `<uuid 1>`, wherever it comes again.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use tidelog::clock::{Clock as _, SystemClock};
+
+use super::uuids;
+
+/// Times this near to now are the broker's own.
+const NOW_MS: u64 = 600_000;
+
+/// The replacements of one broker.
+#[derive(Debug)]
+pub struct Normal {
+    tag: String,
+    port: u16,
+    clock: SystemClock,
+    topics: BTreeMap<String, String>,
+    uuids: Vec<String>,
+    producers: Vec<i64>,
+    sessions: Vec<i64>,
+    /// Where a case looks at everything that a broker has: leave out what other cases have made.
+    pub only: Option<String>,
+}
+
+impl Normal {
+    /// For a broker on this port, whose topics' names begin with `tag`.
+    pub fn new(tag: String, port: u16) -> Self {
+        Self {
+            tag,
+            port,
+            clock: SystemClock::new(),
+            topics: BTreeMap::new(),
+            uuids: Vec::new(),
+            producers: Vec::new(),
+            sessions: Vec::new(),
+            only: None,
+        }
+    }
+
+    /// A new case counts from one.
+    pub fn begin_case(&mut self) {
+        self.uuids.clear();
+        self.producers.clear();
+        self.sessions.clear();
+        self.only = None;
+    }
+
+    /// Learns the ids of topics and members from an answer that gives them.
+    pub fn learn(&mut self, tree: &Value) {
+        match tree {
+            Value::Array(elements) => elements.iter().for_each(|one| self.learn(one)),
+            Value::Object(fields) => {
+                let name = fields.get("name").or_else(|| fields.get("topic")).and_then(Value::as_str);
+                let id = fields.get("topicId").and_then(Value::as_str);
+                let id = id.filter(|id| ![uuids::ZERO, uuids::NOBODYS].contains(id));
+                if let (Some(name), Some(id)) = (name, id) {
+                    let name = self.text(name);
+                    self.topics.insert(id.to_owned(), name);
+                }
+                // Members are numbered in the order in which they came, not in that of a list.
+                if let Some(member) = fields.get("memberId").and_then(Value::as_str) {
+                    self.text(member);
+                }
+                fields.values().for_each(|one| self.learn(one));
+            }
+            _ => {}
+        }
+    }
+
+    /// The tree with everything replaced. `key` is the name that it stands under.
+    pub fn tree(&mut self, key: &str, tree: &Value) -> Value {
+        match tree {
+            Value::String(text) => json!(self.string(key, text)),
+            Value::Number(number) => match number.as_i64() {
+                Some(number) => self.number(key, number),
+                None => tree.clone(),
+            },
+            Value::Array(elements) => {
+                let kept = elements.iter().filter(|one| self.is_wanted(one)).collect::<Vec<_>>();
+                Value::Array(kept.into_iter().map(|one| self.tree(key, one)).collect())
+            }
+            Value::Object(fields) => {
+                let mut out: Map<String, Value> =
+                    fields.iter().map(|(name, value)| (name.clone(), self.tree(name, value))).collect();
+                if out.get("maxTimestamp") == Some(&json!("<now>")) && out.contains_key("crc") {
+                    out.insert("crc".to_owned(), json!("<crc>"));
+                }
+                Value::Object(out)
+            }
+            _ => tree.clone(),
+        }
+    }
+
+    fn is_wanted(&self, element: &Value) -> bool {
+        let Some(only) = &self.only else { return true };
+        let name = ["name", "topic", "groupId"].iter().find_map(|name| element.get(name)).and_then(Value::as_str);
+        name.is_none_or(|name| name.starts_with(only))
+    }
+
+    fn string(&mut self, key: &str, text: &str) -> String {
+        match key {
+            "clusterId" => return "<cluster>".to_owned(),
+            "logDir" if text.starts_with('/') => return "<folder>".to_owned(),
+            _ => {}
+        }
+        if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return match self.topics.get(text) {
+                Some(name) => format!("<id of {name}>"),
+                None if text == uuids::ZERO || text == uuids::NOBODYS => text.to_owned(),
+                None => format!("<uuid {}>", place(&mut self.uuids, text.to_owned())),
+            };
+        }
+        self.text(text)
+    }
+
+    /// Names without their tag, addresses without their port, dashed uuids by number.
+    fn text(&mut self, text: &str) -> String {
+        let text = text.replace(&format!("{}-", self.tag), "").replace(&format!(":{}", self.port), ":<port>");
+        let mut out = String::new();
+        let mut from = 0;
+        for at in uuids::dashed_in(&text) {
+            out.push_str(&text[from..at]);
+            let number = place(&mut self.uuids, text[at..at + 36].to_owned());
+            out.push_str(&format!("<uuid {number}>"));
+            from = at + 36;
+        }
+        out.push_str(&text[from..]);
+        out
+    }
+
+    fn number(&mut self, key: &str, number: i64) -> Value {
+        match key {
+            "port" if number == i64::from(self.port) => json!("<port>"),
+            "producerId" if number >= 0 => json!(format!("<producer {}>", place(&mut self.producers, number))),
+            "finalizedFeaturesEpoch" if number >= 0 => json!("<epoch>"),
+            "sessionId" if number != 0 => json!(format!("<session {}>", place(&mut self.sessions, number))),
+            "totalBytes" | "usableBytes" if number > 0 => json!("<bytes>"),
+            _ if (key.contains("imestamp") || key.ends_with("TimeMs"))
+                && self.clock.now_ms().abs_diff(number) < NOW_MS =>
+            {
+                json!("<now>")
+            }
+            _ => json!(number),
+        }
+    }
+}
+
+/// The number of a thing, counted from one in the order of first sight.
+fn place<T: PartialEq>(seen: &mut Vec<T>, one: T) -> usize {
+    let at = seen.iter().position(|known| *known == one).unwrap_or_else(|| {
+        seen.push(one);
+        seen.len() - 1
+    });
+    at + 1
+}
