@@ -38,6 +38,10 @@ const LOCK: i64 = 0x0074_6964_656c_6f67;
 /// Times that a transaction is run that clashes with others.
 const ATTEMPTS_MAX: u32 = 5;
 const LAST_STARTED: &str = "SELECT start_number FROM clusters WHERE singleton = 1 FOR SHARE";
+/// Times that a lock which is held is asked for, and the pause between: the session of a broker that has just ended may
+/// outlive it for a moment.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE_SECONDS: f64 = 0.1;
 /// How often the lock's connection is asked whether it lives.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
@@ -167,10 +171,17 @@ fn without_password(url: &url::Url) -> String {
 
 async fn take_lock(connection: &mut PgConnection, deadline: &Deadline, catalog: &str) -> Result<(), OpenError> {
     let storage = |source| OpenError::Storage { catalog: catalog.to_owned(), source };
-    let ask = sqlx::query("SELECT pg_try_advisory_lock($1) AS taken").bind(LOCK).fetch_one(&mut *connection);
-    let row = deadline.bound(ask).await.map_err(storage)?;
-    if row.try_get("taken").map_err(|error| storage(error.into()))? {
-        return Ok(());
+    for attempt in 1..=LOCK_TRIES {
+        let ask = sqlx::query("SELECT pg_try_advisory_lock($1) AS taken").bind(LOCK).fetch_one(&mut *connection);
+        let row = deadline.bound(ask).await.map_err(storage)?;
+        if row.try_get("taken").map_err(|error| storage(error.into()))? {
+            return Ok(());
+        }
+        if attempt < LOCK_TRIES {
+            // The server's pause, since it is the server's session that is waited for.
+            let pause = sqlx::query("SELECT pg_sleep($1)").bind(LOCK_PAUSE_SECONDS).execute(&mut *connection);
+            deadline.bound(pause).await.map_err(storage)?;
+        }
     }
     let holder = "SELECT coalesce(max(a.application_name || ' at ' || coalesce(host(a.client_addr), 'a local socket')), \
                   'another process') AS holder \
