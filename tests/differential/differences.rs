@@ -92,10 +92,5 @@ fn glob(pattern: &str, text: &str) -> bool {
     last.map_or(rest.is_empty(), |end: &str| rest.ends_with(end))
 }
 
-use Has::{Anything, Exactly, Nothing, Words};
-
-/// The list.
-pub const ON_PURPOSE: &[Row] = &[
-    row("ApiVersions", "x", Anything, Exactly("1"), "placeholder").at("x").versions(0, 1),
-    row("ApiVersions", "y", Nothing, Words, "placeholder"),
-];
+/// The list. No row yet: what the suite shows has still to be judged, difference by difference.
+pub const ON_PURPOSE: &[Row] = &[];
