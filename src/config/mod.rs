@@ -1,7 +1,7 @@
 //! Layer 8: from what a user gave (flags, environment, a properties file as Kafka's `server.properties` is) to each
 //! room's options. Only assembles: what settings there are and what they mean is `model::settings`' business.
 //!
-//! In reading order: one value and where it came from ([`origin`]), the file ([`file`]), which names there are
+//! In reading order: one value and where it came from ([`origin`]), the file ([`mod@file`]), which names there are
 //! ([`names`]), several sources made one ([`layers`]), addresses ([`listeners`]), the options of a broker ([`serve`]).
 
 pub mod error;

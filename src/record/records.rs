@@ -152,7 +152,7 @@ impl<'a> Headers<'a> {
         self.count == 0
     }
 
-    /// Names and values. A batch that was accepted by [`super::validate`] has names in UTF-8.
+    /// Names and values. A batch that was accepted by [`super::validate()`] has names in UTF-8.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> + Clone + use<'a> {
         let mut rest = self.bytes;
         let count = self.count;
