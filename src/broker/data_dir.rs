@@ -103,6 +103,8 @@ impl DataDir {
             writeln!(lock, "process {}", std::process::id())
         };
         write_holder(&mut lock).map_err(io_error)?;
+        // What the last one left, if it was killed, is in the system's memory and perhaps nowhere else.
+        disk.sync_all(path).map_err(io_error)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 

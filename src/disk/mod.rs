@@ -8,7 +8,8 @@
 //! A write is visible to readers of the same file at once. A rename replaces its target in one step.
 //!
 //! # Crash safety
-//! Bytes are stable after [`DiskFile::sync_data`]; names after [`Disk::sync_dir`] of the folder that holds
+//! What a process left that was killed is seen by the next one, and still not stable: whoever goes on with it calls
+//! [`Disk::sync_all`] first. Bytes are stable after [`DiskFile::sync_data`]; names after [`Disk::sync_dir`] of the folder that holds
 //! them. The `*_durable` operations do both in the right order; nothing else may be relied upon after a power cut.
 
 mod real;
@@ -91,6 +92,9 @@ pub trait Disk: Send + Sync + Debug {
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder stable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes everything stable that anyone has written to the disk that holds `path`: after a start, what a process left
+    /// that was killed. One flush, where a sync of each of ten thousand folders would be as many.
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// What lies in a folder, sorted by name.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
     /// Whether the path leads to something.
@@ -100,20 +104,27 @@ pub trait Disk: Send + Sync + Debug {
     /// Bytes of the disk that holds `path`, used or not.
     fn total_bytes(&self, path: &Path) -> io::Result<u64>;
 
-    /// Makes a folder and all that leads to it, syncing the parent of each new one. Fine where it exists.
+    /// Makes a folder and all that leads to it, syncing the parent of each new one. Fine where it exists: its name is
+    /// synced all the same, because whoever made it may have died before, or not have come to it yet.
     fn create_dir_all_durable(&self, path: &Path) -> io::Result<()> {
-        if self.try_exists(path)? {
-            return Ok(());
-        }
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(parent) = parent {
-            self.create_dir_all_durable(parent)?;
-        }
+        let parent = parent_of(path);
         match self.create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => other?,
+            Ok(()) => self.sync_dir(parent),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match self.sync_dir(parent) {
+                // A folder that this process may not read was not made by one like it.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+                other => other,
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound && parent != path => {
+                self.create_dir_all_durable(parent)?;
+                match self.create_dir(path) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    other => other?,
+                }
+                self.sync_dir(parent)
+            }
+            Err(error) => Err(error),
         }
-        self.sync_dir(parent.unwrap_or(Path::new(".")))
     }
 
     /// Renames and makes both folders' names stable.

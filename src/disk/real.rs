@@ -4,7 +4,7 @@
 //! As the operating system's: one writer a file, readers by position.
 //!
 //! # Crash safety
-//! `sync_data` is `fdatasync`; `sync_dir` is `fsync` on the folder.
+//! `sync_data` is `fdatasync`; `sync_dir` is `fsync` on the folder; `sync_all` is `syncfs`, elsewhere than on Linux `sync`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
@@ -58,6 +58,17 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(path)?)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        rustix::fs::sync();
+        self.sync_dir(path)
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {

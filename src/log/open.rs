@@ -1,7 +1,9 @@
 //! Opening a log: a new one, one that was closed, one that a crash left.
 //!
 //! # Crash safety
-//! When this returns, everything that is in the log is on stable storage, and the recovery point stands behind it.
+//! When this returns, everything that is in the log is on stable storage, and the recovery point stands behind it, given
+//! that what an earlier process had written was made stable before (`Disk::sync_all`): a start does that once, not for
+//! each log.
 //! Nothing is thrown away that parses: segments behind a torn one are set aside under another name.
 
 use std::path::Path;
@@ -79,8 +81,10 @@ impl PartitionLog {
         now_ms: i64,
     ) -> Result<(Self, RecoveryReport), LogError> {
         let disk = files.disk();
-        disk.create_dir_all_durable(dir).map_err(at(dir))?;
         let known = checkpoint::read(disk, dir).map_err(at(dir))?;
+        if known.is_none() {
+            disk.create_dir_all_durable(dir).map_err(at(dir))?;
+        }
         let removed_below = Offset::new(known.map_or(0, |known| known.local_start_offset));
         let bases = leftovers::remove(disk, dir, removed_below)?;
         let recovery = known.map_or_else(Recovery::default, |known| known.recovery);

@@ -61,6 +61,8 @@ impl FileStore {
         let made = Arc::clone(&folder);
         let made = tokio::task::spawn_blocking(move || {
             made.disk.create_dir_all_durable(&made.root)?;
+            // What is read from now on may be what a process left that was killed before it was stable.
+            made.disk.sync_all(&made.root)?;
             made.disk.read_dir(&made.root).map(|_| ())
         });
         made.await.map_err(|error| unusable(error.to_string()))?.map_err(|error| unusable(error.to_string()))?;

@@ -1,13 +1,18 @@
 //! A random life of a log: what is done to it, and after each step what had been promised by then.
 
+use std::error::Error;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngCore};
+use tidelog::disk::Disk;
 use tidelog::disk::recorded::RecordedDisk;
-use tidelog::log::{LogError, LogOptions, OpenFiles, PartitionLog, RecoveryReport};
+use tidelog::log::{LogOptions, OpenFiles, PartitionLog, RecoveryReport};
 use tidelog::model::{LeaderEpoch, Offset, ProducerId, TopicConfig};
 use tidelog::record::ValidBatch;
 use tidelog::record::control::Outcome;
@@ -37,10 +42,16 @@ impl Setting {
         Self { options, tiered: random.random() }
     }
 
-    pub fn open(&self, disk: &RecordedDisk, log_start: Offset) -> Result<(PartitionLog, RecoveryReport), LogError> {
+    pub fn open(
+        &self,
+        disk: &RecordedDisk,
+        log_start: Offset,
+    ) -> Result<(PartitionLog, RecoveryReport), Box<dyn Error>> {
+        // As a broker does at its start.
+        disk.sync_all(Path::new("/"))?;
         let files = OpenFiles::new(Arc::new(disk.clone()), OPEN_FILES);
         let log_start = self.tiered.then_some(log_start);
-        PartitionLog::open(&files, &dir(), self.options.clone(), log_start, NOW_MS)
+        Ok(PartitionLog::open(&files, &dir(), self.options.clone(), log_start, NOW_MS)?)
     }
 }
 
@@ -91,7 +102,7 @@ impl Life {
 
     /// One random step.
     pub fn step(&mut self, random: &mut StdRng) {
-        let name = match random.random_range(0..40u8) {
+        let name = match random.random_range(0..42u8) {
             0..=9 => self.append_plain(random),
             10..=16 => self.append_as_producer(random, false),
             17..=20 => self.append_as_producer(random, true),
@@ -105,10 +116,43 @@ impl Life {
             36 => self.truncate(random),
             37 => self.begin_epoch(),
             38 => self.restart(false),
-            _ => self.restart(true),
+            39 => self.restart(true),
+            _ => self.killed(random),
         };
         self.steps.push(format!("{}: {name}", self.disk.position()));
         self.note();
+    }
+
+    /// The process is killed in the middle of a step, and another takes over what it had written.
+    fn killed(&mut self, random: &mut StdRng) -> String {
+        let left = AtomicUsize::new(random.random_range(1..15));
+        self.disk.watch(move |_| match left.fetch_sub(1, Ordering::Relaxed) {
+            0 | 1 => {
+                left.store(0, Ordering::Relaxed);
+                Err(io::Error::other("killed"))
+            }
+            _ => Ok(()),
+        });
+        let said = catch_unwind(AssertUnwindSafe(|| match random.random_range(0..8u8) {
+            0 => self.append_plain(random),
+            1 => self.sync(),
+            2 => self.checkpoint(),
+            3 => format!("roll: {}", self.log.roll().expect("it rolls")),
+            4 => self.advance_log_start(random),
+            5 => self.remove_segments(random),
+            6 => self.truncate(random),
+            _ => self.restart(true),
+        }));
+        self.disk.unwatch();
+        let (log, _) = self.setting.open(&self.disk, self.model.log_start).expect("recovery needs no operator");
+        self.model.truncate(log.log_end_offset());
+        assert_eq!(self.model.end().max(log.local_start_offset()), log.log_end_offset(), "only a truncation cuts");
+        self.model.durable_end = log.log_end_offset();
+        self.model.log_start = log.log_start_offset();
+        self.model.removable = self.model.removable.max(log.local_start_offset());
+        self.log = log;
+        self.begin_epoch();
+        format!("killed in the middle of {}", said.as_deref().unwrap_or("a step"))
     }
 
     fn append(&mut self, batch: &ValidBatch) -> Offset {

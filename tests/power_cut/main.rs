@@ -16,10 +16,12 @@
 )]
 
 mod batches;
+mod bucket;
 mod checks;
 mod history;
 mod log;
 mod model;
+mod partition;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -229,12 +229,14 @@ impl Shared {
         }
     }
 
+    fn begin_sync(&self, of: Inode) -> usize {
+        let mut state = self.state.lock();
+        state.record(Operation::SyncBegun { of });
+        state.journal.len() - 1
+    }
+
     fn sync(&self, of: Inode) -> io::Result<()> {
-        let begun = {
-            let mut state = self.state.lock();
-            state.record(Operation::SyncBegun { of });
-            state.journal.len() - 1
-        };
+        let begun = self.begin_sync(of);
         // Others may write in between: that is not covered.
         self.state.lock().record(Operation::Synced { of, begun });
         Ok(())
@@ -306,12 +308,16 @@ impl Disk for RecordedDisk {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let check = |state: &State| match state.live.place(path) {
+            Ok(at) if state.live.child(&at).is_some() => Err(ErrorKind::AlreadyExists.into()),
+            Ok(at) => Ok(at),
+            Err(_) if path.parent().is_none() => Err(ErrorKind::AlreadyExists.into()),
+            Err(error) => Err(error),
+        };
+        check(&self.shared.state.lock())?;
         self.shared.watched(Change::CreateDir, path)?;
         let mut state = self.shared.state.lock();
-        let at = state.live.place(path)?;
-        if state.live.child(&at).is_some() {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
+        let at = check(&state)?;
         let child = state.new_inode();
         state.record(Operation::Link { at, child, kind: Kind::Dir });
         Ok(())
@@ -365,6 +371,14 @@ impl Disk for RecordedDisk {
         self.shared.watched(Change::SyncDir, path)?;
         let dir = self.shared.state.lock().live.resolve(path)?;
         self.shared.sync(dir)
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        self.shared.watched(Change::SyncAll, path)?;
+        let root = self.shared.state.lock().live.resolve(Path::new("/"))?;
+        let begun = self.shared.begin_sync(root);
+        self.shared.state.lock().record(Operation::SyncedAll { begun });
+        Ok(())
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {

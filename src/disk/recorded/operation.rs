@@ -80,6 +80,11 @@ pub enum Operation {
         /// Of what.
         of: Inode,
     },
+    /// Everything before entry `begun` is stable, whatever it was done to.
+    SyncedAll {
+        /// The entry with which that sync began.
+        begun: usize,
+    },
     /// It ended well: whatever was done to that inode before entry `begun` is stable.
     Synced {
         /// Of what.
@@ -101,6 +106,7 @@ impl fmt::Display for Operation {
             Self::Unlink { at } => write!(f, "remove {}", name(at)),
             Self::Rename { from, to, child, .. } => write!(f, "rename {} to {} ({})", name(from), name(to), child.0),
             Self::SyncBegun { of } => write!(f, "sync {} begins", of.0),
+            Self::SyncedAll { begun } => write!(f, "synced everything before #{begun}"),
             Self::Synced { of, begun } => write!(f, "synced {}, begun with #{begun}", of.0),
         }
     }
@@ -127,6 +133,8 @@ pub enum Change {
     RemoveDir,
     /// A folder is synced.
     SyncDir,
+    /// Everything is synced.
+    SyncAll,
 }
 
 /// A change that is about to be made.

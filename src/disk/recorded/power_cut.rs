@@ -59,13 +59,19 @@ impl PowerCut {
     pub(super) fn new(base: &Tree, journal: &[Operation], at: usize) -> Self {
         let journal = journal.get(..at).unwrap_or(journal);
         let mut covered: BTreeMap<Inode, usize> = BTreeMap::new();
+        let mut all_covered = 0;
         for operation in journal {
-            if let Operation::Synced { of, begun } = operation {
-                let to = covered.entry(*of).or_default();
-                *to = (*to).max(*begun);
+            match operation {
+                Operation::Synced { of, begun } => {
+                    let to = covered.entry(*of).or_default();
+                    *to = (*to).max(*begun);
+                }
+                Operation::SyncedAll { begun } => all_covered = all_covered.max(*begun),
+                _ => {}
             }
         }
-        let is_covered = |inode: Inode, entry: usize| covered.get(&inode).is_some_and(|to| entry < *to);
+        let is_covered =
+            |inode: Inode, entry: usize| entry < all_covered || covered.get(&inode).is_some_and(|to| entry < *to);
         let mut cut = Self { at: journal.len(), stable: base.clone(), unsynced: Vec::new() };
         for (entry, operation) in journal.iter().enumerate() {
             match operation {
@@ -85,7 +91,7 @@ impl PowerCut {
                         cut.sort(entry, Operation::Link { at: to.clone(), child: *child, kind: *kind }, came);
                     }
                 }
-                Operation::SyncBegun { .. } | Operation::Synced { .. } => {}
+                Operation::SyncBegun { .. } | Operation::Synced { .. } | Operation::SyncedAll { .. } => {}
             }
         }
         cut

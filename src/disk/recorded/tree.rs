@@ -116,7 +116,7 @@ impl Tree {
                 self.unlink(from);
                 self.link(to, *child, *kind);
             }
-            Operation::SyncBegun { .. } | Operation::Synced { .. } => {}
+            Operation::SyncBegun { .. } | Operation::Synced { .. } | Operation::SyncedAll { .. } => {}
         }
     }
 

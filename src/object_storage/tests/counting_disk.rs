@@ -46,8 +46,9 @@ impl Disk for CountingDisk {
         Ok(Arc::new(CountingFile { inner, name: last(path), events: Arc::clone(&self.events) }))
     }
     fn create_dir(&self, path: &Path) -> io::Result<()> {
+        RealDisk.create_dir(path)?;
         self.note("mkdir", path);
-        RealDisk.create_dir(path)
+        Ok(())
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.note("rename", to);
@@ -63,6 +64,10 @@ impl Disk for CountingDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.note("sync_dir", path);
         RealDisk.sync_dir(path)
+    }
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        self.note("sync_all", path);
+        Ok(())
     }
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         RealDisk.read_dir(path)
