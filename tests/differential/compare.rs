@@ -1,6 +1,6 @@
 //! Two transcripts, field by field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -23,7 +23,6 @@ const IDENTITIES: &[&str] = &[
     "key",
     "nodeId",
     "brokerId",
-    "configSource",
 ];
 
 /// One field that differs.
@@ -71,59 +70,70 @@ fn same_place(a: &Entry, b: &Entry) -> bool {
 }
 
 fn entries(kafka: &Entry, ours: &Entry) -> Vec<Difference> {
-    let (left, right) = (leaves(&kafka.outcome), leaves(&ours.outcome));
-    let mut paths: Vec<&String> = left.keys().chain(right.keys()).collect();
-    paths.sort();
-    paths.dedup();
-    paths
+    let mut found = Vec::new();
+    match (&kafka.outcome, &ours.outcome) {
+        (Outcome::Answer(left), Outcome::Answer(right)) => trees(String::new(), Some(left), Some(right), &mut found),
+        (left, right) if left == right => {}
+        (left, right) => found.push(("the connection".to_owned(), Some(words(left)), Some(words(right)))),
+    }
+    found
         .into_iter()
-        .filter(|path| left.get(*path) != right.get(*path))
-        .map(|path| Difference {
+        .map(|(path, left, right)| Difference {
             place: kafka.place.clone(),
             api: kafka.api.clone(),
             version: kafka.version,
-            path: path.clone(),
-            kafka: left.get(path).cloned(),
-            ours: right.get(path).cloned(),
+            path,
+            kafka: left,
+            ours: right,
             request: kafka.request.clone(),
         })
         .collect()
 }
 
-/// Every leaf of an outcome, by its path.
-pub fn leaves(outcome: &Outcome) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
+fn words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Answer(tree) => add(tree, String::new(), &mut out),
-        Outcome::Other(words) => {
-            out.insert("the connection".to_owned(), words.clone());
-        }
+        Outcome::Answer(_) => "answers".to_owned(),
+        Outcome::Other(words) => words.clone(),
     }
-    out
 }
 
-fn add(tree: &Value, path: String, out: &mut BTreeMap<String, String>) {
-    match tree {
-        Value::Object(fields) if !fields.is_empty() => {
-            for (name, value) in fields {
+/// A path, and what each has there.
+type Found = (String, Option<String>, Option<String>);
+
+/// What one has and the other lacks is told as a whole.
+fn trees(path: String, left: Option<&Value>, right: Option<&Value>, found: &mut Vec<Found>) {
+    match (left, right) {
+        (Some(Value::Object(left)), Some(Value::Object(right))) => {
+            let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            for name in names {
                 let dot = if path.is_empty() { "" } else { "." };
-                add(value, format!("{path}{dot}{name}"), out);
+                trees(format!("{path}{dot}{name}"), left.get(name), right.get(name), found);
             }
         }
-        Value::Array(elements) if !elements.is_empty() => {
-            let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-            for (at, element) in elements.iter().enumerate() {
-                let name = identity(element).unwrap_or_else(|| at.to_string());
-                let times = seen.entry(name.clone()).or_default();
-                *times += 1;
-                let again = if *times > 1 { format!("#{times}") } else { String::new() };
-                add(element, format!("{path}[{name}{again}]"), out);
+        (Some(Value::Array(left)), Some(Value::Array(right))) => {
+            let (left, right) = (named(left), named(right));
+            let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            for name in names {
+                trees(format!("{path}[{name}]"), left.get(name).copied(), right.get(name).copied(), found);
             }
         }
-        _ => {
-            out.insert(path, tree.to_string());
-        }
+        _ if left == right => {}
+        _ => found.push((path, left.map(Value::to_string), right.map(Value::to_string))),
     }
+}
+
+/// The elements of an array by what they are, where that can be told, and by their place where not.
+fn named(elements: &[Value]) -> BTreeMap<String, &Value> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut out = BTreeMap::new();
+    for (at, element) in elements.iter().enumerate() {
+        let name = identity(element).unwrap_or_else(|| at.to_string());
+        let times = seen.entry(name.clone()).or_default();
+        *times += 1;
+        let again = if *times > 1 { format!("#{times}") } else { String::new() };
+        out.insert(format!("{name}{again}"), element);
+    }
+    out
 }
 
 fn identity(element: &Value) -> Option<String> {
@@ -134,4 +144,13 @@ fn identity(element: &Value) -> Option<String> {
         .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         .collect();
     (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// How many values an answer holds.
+pub fn fields(tree: &Value) -> usize {
+    match tree {
+        Value::Array(elements) if !elements.is_empty() => elements.iter().map(fields).sum(),
+        Value::Object(members) if !members.is_empty() => members.values().map(fields).sum(),
+        _ => 1,
+    }
 }

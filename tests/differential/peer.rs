@@ -288,8 +288,9 @@ pub fn served(port: u16, schemas: &Schemas) -> Option<Served> {
     )
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(600) {
+/// A text for a report.
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(300) {
         Some((at, _)) => format!("{}… ({} bytes)", &text[..at], text.len()),
         None => text.to_owned(),
     }

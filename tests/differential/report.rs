@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::Transcripts;
 use super::compare::{self, Difference};
 use super::differences::{ON_PURPOSE, Row};
+use super::peer::shortened;
 use super::planted;
 use super::transcript::{Entry, Outcome};
 
 /// Lines of one kind that are shown.
-const SHOWN_MAX: usize = 400;
+const SHOWN_MAX: usize = 200;
 
 /// The findings.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ impl Report {
     pub fn compare(&mut self, kafka: &Transcripts, ours: &Transcripts) {
         for (kafka, ours) in kafka.iter().zip(ours) {
             self.answers += kafka.len();
-            self.fields += kafka.iter().map(|entry| compare::leaves(&entry.outcome).len()).sum::<usize>();
+            self.fields += kafka.iter().filter_map(tree).map(compare::fields).sum::<usize>();
             for difference in compare::transcripts(kafka, ours) {
                 match ON_PURPOSE.iter().position(|row| row.explains(&difference)) {
                     Some(at) => self.used[at] += 1,
@@ -67,7 +70,7 @@ impl Report {
         self.planted = planted::all(&all);
     }
 
-    /// Prints what was answered, where `SHOW` asks for it.
+    /// Prints what was answered, where `SHOW` asks for it; so it does for the whole of a long report.
     pub fn show(&self, transcripts: &Transcripts) {
         if std::env::var_os("SHOW").is_some() {
             for entry in transcripts.iter().flatten() {
@@ -116,28 +119,36 @@ impl Report {
     }
 }
 
+fn tree(entry: &Entry) -> Option<&Value> {
+    match &entry.outcome {
+        Outcome::Answer(tree) => Some(tree),
+        Outcome::Other(_) => None,
+    }
+}
+
 /// Differences, those of neighbouring versions as one line.
 fn print_all(title: &str, left: &str, right: &str, differences: &[Difference]) {
     let mut groups: BTreeMap<(&str, &str, &str, String), Vec<&Difference>> = BTreeMap::new();
     for one in differences {
         let sides = format!(
             "{left} {}, {right} {}",
-            one.kafka.as_deref().unwrap_or("nothing"),
-            one.ours.as_deref().unwrap_or("nothing")
+            shortened(one.kafka.as_deref().unwrap_or("nothing")),
+            shortened(one.ours.as_deref().unwrap_or("nothing"))
         );
         groups.entry((&one.place, &one.api, &one.path, sides)).or_default().push(one);
     }
     if !groups.is_empty() {
         println!("\n{title}:");
     }
-    for ((place, api, path, sides), group) in groups.iter().take(SHOWN_MAX) {
+    let all = std::env::var_os("SHOW").is_some();
+    for ((place, api, path, sides), group) in groups.iter().take(if all { usize::MAX } else { SHOWN_MAX }) {
         let versions: Vec<String> = group.iter().map(|one| one.version.to_string()).collect();
         println!("  {place}: {api} v{}: {path}: {sides}", versions.join(","));
-        if std::env::var_os("SHOW").is_some() {
+        if all {
             println!("      asked {}", group[0].request);
         }
     }
-    if groups.len() > SHOWN_MAX {
+    if !all && groups.len() > SHOWN_MAX {
         println!("  … and {} more", groups.len() - SHOWN_MAX);
     }
 }

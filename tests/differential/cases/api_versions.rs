@@ -10,7 +10,9 @@ pub fn lists(peer: &mut Peer) {
     peer.ask_all("ApiVersions", &json!({ "clientSoftwareName": "differential", "clientSoftwareVersion": "1.0" }));
     peer.step("a version of the future");
     for version in [6, 99, i16::MAX] {
-        let mut frame = peer.frame("ApiVersions", 0, &json!({}));
+        // Its header is read as the newest that there is, so it has to be one.
+        let named = json!({ "clientSoftwareName": "differential", "clientSoftwareVersion": "1.0" });
+        let mut frame = peer.frame("ApiVersions", peer.newest("ApiVersions"), &named);
         frame[2..4].copy_from_slice(&version.to_be_bytes());
         peer.raw(&with_length(&frame), Some(("ApiVersions", 0)));
     }

@@ -53,12 +53,12 @@ pub fn headers(peer: &mut Peer) {
 /// Bodies that end early or late.
 pub fn bodies(peer: &mut Peer) {
     let bodies: [(&str, Value); 6] = [
-        ("Metadata", json!({ "topics": [{ "name": "none" }], "allowAutoTopicCreation": false })),
-        ("ListOffsets", json!({ "topics": [{ "name": "none", "partitions": [{ "timestamp": -1 }] }] })),
-        ("Fetch", json!({ "topics": [{ "topic": "none", "partitions": [{ "partition": 0 }] }] })),
+        ("Metadata", json!({ "topics": [{ "name": "no topic" }], "allowAutoTopicCreation": false })),
+        ("ListOffsets", json!({ "topics": [{ "name": "no topic", "partitions": [{ "timestamp": -1 }] }] })),
+        ("Fetch", json!({ "topics": [{ "topic": "no topic", "partitions": [{ "partition": 0 }] }] })),
         ("FindCoordinator", json!({ "key": "g", "coordinatorKeys": ["g"] })),
         ("Heartbeat", json!({ "groupId": "g", "memberId": "m" })),
-        ("DescribeConfigs", json!({ "resources": [{ "resourceType": 2, "resourceName": "none" }] })),
+        ("DescribeConfigs", json!({ "resources": [{ "resourceType": 2, "resourceName": "no topic" }] })),
     ];
     for (api, body) in bodies {
         let versions = [*peer.versions(api).start(), peer.newest(api)];
