@@ -26,7 +26,7 @@ pub struct Appended {
     pub base_offset: Offset,
     /// The offset of its last record.
     pub last_offset: Offset,
-    /// When it was appended, where the topic's records carry that.
+    /// When it was appended, where the topic's records carry that; of a duplicate, the timestamp that it carries.
     pub log_append_time_ms: Option<i64>,
     /// Whether it was there already: these are the offsets that it was given then.
     pub duplicate: bool,
@@ -50,7 +50,8 @@ impl PartitionLog {
             return Ok(Appended {
                 base_offset: known.base_offset(),
                 last_offset: known.last_offset,
-                log_append_time_ms: log_append_time_ms.map(|_| known.timestamp_ms),
+                // As Kafka, whichever clock the topic's records go by.
+                log_append_time_ms: Some(known.timestamp_ms),
                 duplicate: true,
             });
         }

@@ -89,6 +89,8 @@ pub struct Partition {
 
 /// How many replicas are in sync: the leader alone.
 const IN_SYNC: u32 = 1;
+/// How many replicas there are. As in Kafka, `min.insync.replicas` asks for no more than that.
+const REPLICAS: u32 = 1;
 
 /// The three offsets that every answer about a partition carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,8 +155,9 @@ impl Partition {
     pub fn append(&self, batch: &ValidBatch, acks: Acks) -> Result<Appended, AppendError> {
         self.check_serving()?;
         let config = self.config.load();
-        if acks == Acks::All && config.min_insync_replicas > IN_SYNC {
-            return Err(AppendError::NotEnoughReplicas { in_sync: IN_SYNC, required: config.min_insync_replicas });
+        let required = config.min_insync_replicas.min(REPLICAS);
+        if acks == Acks::All && required > IN_SYNC {
+            return Err(AppendError::NotEnoughReplicas { in_sync: IN_SYNC, required });
         }
         let appended = match self.stable.log().append(batch, self.leader_epoch, self.clock.now_ms()) {
             Ok(appended) => appended,

@@ -163,9 +163,12 @@ fn read_one(
         Some(last) => diverging(partition, last, from)?,
         None => None,
     };
-    let max_bytes =
-        if diverging.is_some() { 0 } else { usize::try_from(wanted.max_bytes).unwrap_or(0).min(room.bytes) };
-    let at_least_one = room.is_first && diverging.is_none();
+    if let Some(parted) = diverging {
+        // Before the offset is looked at: it may lie beyond what this log has.
+        return Ok(told_apart(partition, parted, bounds.isolation));
+    }
+    let max_bytes = usize::try_from(wanted.max_bytes).unwrap_or(0).min(room.bytes);
+    let at_least_one = room.is_first;
     let Read { watermarks, slice, remote } =
         partition.read(ReadBounds { from, max_bytes, at_least_one, isolation: bounds.isolation }).map_err(|error| {
             let code = error.kafka();
@@ -174,14 +177,13 @@ fn read_one(
             }
             code
         })?;
-    let slice = slice.filter(|_| diverging.is_none());
     let aborted = match (bounds.isolation, &slice) {
         (Isolation::ReadUncommitted, _) => None,
         // What is in the bucket is committed.
         (Isolation::ReadCommitted, None) => Some(Vec::new()),
         (Isolation::ReadCommitted, Some(_)) => Some(aborted(partition, from, watermarks.last_stable)?),
     };
-    let (records, error) = match (slice, remote.filter(|_| diverging.is_none())) {
+    let (records, error) = match (slice, remote) {
         (Some(slice), _) => {
             let file = FileSlice { file: slice.file, position: slice.position, length: slice.length };
             (FetchedRecords::File(file), None)
@@ -199,10 +201,25 @@ fn read_one(
         high_watermark: watermarks.high_watermark.get(),
         last_stable_offset: watermarks.last_stable.get(),
         log_start_offset: watermarks.log_start.get(),
-        diverging,
+        diverging: None,
         aborted,
         records,
     })
+}
+
+/// The answer to a client whose records are not this log's: where they part, and nothing else.
+fn told_apart(partition: &Partition, parted: (LeaderEpoch, Offset), isolation: Isolation) -> FetchedPartition {
+    let watermarks = partition.watermarks();
+    FetchedPartition {
+        partition: partition.tp().partition,
+        error: None,
+        high_watermark: watermarks.high_watermark.get(),
+        last_stable_offset: watermarks.last_stable.get(),
+        log_start_offset: watermarks.log_start.get(),
+        diverging: Some(parted),
+        aborted: (isolation == Isolation::ReadCommitted).then(Vec::new),
+        records: FetchedRecords::None,
+    }
 }
 
 /// Where the client's records and the leader's part, if they do before `from`.

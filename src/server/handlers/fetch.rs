@@ -1,5 +1,7 @@
 //! Fetch: what a client wants, by its session or in full, read within one budget of bytes, and waited for at the tail.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,9 +63,28 @@ fn asked_of(version: i16, request: FetchRequest) -> FetchAsked {
         session_id,
         epoch,
         by_id,
-        wanted: request.topics.into_iter().flat_map(|topic| wanted_of(topic, by_id)).collect(),
+        wanted: each_once(request.topics.into_iter().flat_map(|topic| wanted_of(topic, by_id)).collect()),
         forgotten: request.forgotten_topics_data.into_iter().flat_map(|topic| forgotten_of(topic, by_id)).collect(),
     }
+}
+
+/// Of a partition that is named twice the last counts, as in Kafka.
+fn each_once(wanted: Vec<(PartitionKey, Wanted)>) -> Vec<(PartitionKey, Wanted)> {
+    let mut places = HashMap::with_capacity(wanted.len());
+    let mut once: Vec<(PartitionKey, Wanted)> = Vec::with_capacity(wanted.len());
+    for (key, wanted) in wanted {
+        match places.entry(key.clone()) {
+            Entry::Occupied(known) => {
+                let known: Option<&mut (PartitionKey, Wanted)> = once.get_mut(*known.get());
+                known.into_iter().for_each(|(_, earlier)| *earlier = wanted);
+            }
+            Entry::Vacant(new) => {
+                new.insert(once.len());
+                once.push((key, wanted));
+            }
+        }
+    }
+    once
 }
 
 fn wanted_of(topic: FetchTopic, by_id: bool) -> Vec<(PartitionKey, Wanted)> {

@@ -1,5 +1,6 @@
 //! ListOffsets: the offset that a timestamp, or one of the numbers that stand for a place, means.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
@@ -16,18 +17,25 @@ use crate::server::front_end::{FrontEnd, find_partition, find_topic};
 /// From this version on answers carry the leader epoch.
 const EPOCHS: i16 = 4;
 
-/// Finds offsets.
+/// Finds offsets. A partition that is named twice gets none, as in Kafka.
 pub async fn handle(call: Arc<Call<FrontEnd>>, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let topics = call.state().topics();
     let isolation = isolation_of(request.isolation_level);
     let mut responses = Vec::with_capacity(request.topics.len());
     for asked in request.topics {
         let topic = find_topic(&topics, &asked.name, None);
-        let mut partitions = Vec::with_capacity(asked.partitions.len());
+        let mut times: BTreeMap<i32, usize> = BTreeMap::new();
+        for one in &asked.partitions {
+            *times.entry(one.partition_index).or_default() += 1;
+        }
+        let mut partitions = Vec::with_capacity(times.len());
         for one in asked.partitions {
-            let found = match find_partition(&topic, one.partition_index) {
-                Ok(partition) => find(call.version, partition, &one, isolation).await,
-                Err(error) => Err(error),
+            let found = match (times.remove(&one.partition_index), find_partition(&topic, one.partition_index)) {
+                // Told with the first.
+                (None, _) => continue,
+                (Some(2..), _) => Err(ResponseError::InvalidRequest),
+                (Some(_), Ok(partition)) => find(call.version, partition, &one, isolation).await,
+                (Some(_), Err(error)) => Err(error),
             };
             partitions.push(answer(call.version, one.partition_index, found));
         }

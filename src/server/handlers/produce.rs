@@ -44,24 +44,39 @@ struct Refusal {
     error: ResponseError,
     message: Option<String>,
     records: Vec<(i32, String)>,
+    /// Whether Kafka tells where the log starts beside this error.
+    tells_log_start: bool,
+    log_start: Option<Offset>,
+}
+
+impl Refusal {
+    /// With the log start, where that is told.
+    fn of(mut self, partition: &Partition) -> Self {
+        self.log_start = self.tells_log_start.then(|| partition.watermarks().log_start);
+        self
+    }
 }
 
 impl From<ResponseError> for Refusal {
     fn from(error: ResponseError) -> Self {
-        Self { error, message: None, records: Vec::new() }
+        Self { error, message: None, records: Vec::new(), tells_log_start: false, log_start: None }
     }
 }
 
 impl From<ValidationError> for Refusal {
     fn from(error: ValidationError) -> Self {
         let (code, message) = (error.kafka(), Some(error.to_string()));
+        let tells_log_start = match &error {
+            ValidationError::NotOneBatch | ValidationError::OldMagic(_) => false,
+            _ => !matches!(code, ResponseError::CorruptMessage | ResponseError::MessageTooLarge),
+        };
         let records = match error {
             ValidationError::Records { errors, .. } => {
                 errors.into_iter().map(|record| (record.index, record.message)).collect()
             }
             _ => Vec::new(),
         };
-        Self { error: code, message, records }
+        Self { error: code, message, records, tells_log_start, log_start: None }
     }
 }
 
@@ -138,7 +153,8 @@ fn append(
 ) -> Result<(PartitionProduceResponse, Offset), Refusal> {
     let config = partition.config();
     let rules = ValidationRules::of(&config.message, config.cleanup.compact, call.state().clock.now_ms());
-    let batch = validate(data.records.unwrap_or_default(), &rules)?;
+    let batch =
+        validate(data.records.unwrap_or_default(), &rules).map_err(|error| Refusal::from(error).of(partition))?;
     if batch.header().attributes.is_transactional() {
         return Err(ResponseError::TransactionalIdAuthorizationFailed.into());
     }
@@ -150,7 +166,9 @@ fn append(
         if code == ResponseError::KafkaStorageError {
             tracing::error!(%error, topic = %partition.topic(), partition = data.index, "could not append");
         }
-        Refusal { error: code, message: Some(error.to_string()), records: Vec::new() }
+        let tells_log_start = !matches!(code, ResponseError::KafkaStorageError | ResponseError::NotLeaderOrFollower);
+        let message = Some(error.to_string());
+        Refusal { error: code, message, records: Vec::new(), tells_log_start, log_start: None }.of(partition)
     })?;
     let response = PartitionProduceResponse::default()
         .with_index(data.index)
@@ -166,7 +184,7 @@ fn refused(version: i16, index: i32, refusal: Refusal) -> PartitionProduceRespon
         .with_error_code(refusal.error.code())
         .with_base_offset(-1)
         .with_log_append_time_ms(-1)
-        .with_log_start_offset(-1);
+        .with_log_start_offset(refusal.log_start.map_or(-1, Offset::get));
     if version >= RECORD_ERRORS {
         let records = refusal.records.into_iter().map(|(index, message)| {
             BatchIndexAndErrorMessage::default()

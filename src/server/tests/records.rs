@@ -10,7 +10,8 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::bench::{Bench, batch, fetch, produce, topic};
-use crate::record::Batches;
+use crate::model::{Codec, LeaderEpoch, Offset, ProducerId};
+use crate::record::{BatchBuilder, BatchSpec, Batches};
 
 fn only(response: &ProduceResponse) -> &PartitionProduceResponse {
     assert_eq!((response.responses.len(), response.responses[0].partition_responses.len()), (1, 1));
@@ -169,6 +170,12 @@ async fn epochs_that_part_are_told() {
     let diverging = wire.call(&asked, 12).await;
     assert_eq!(code(&diverging), 0);
     assert_eq!(diverging.responses[0].partitions[0].diverging_epoch.end_offset, 0);
+    asked.topics[0].partitions[0].last_fetched_epoch = 1;
+    asked.topics[0].partitions[0].fetch_offset = 9;
+    let beyond = wire.call(&asked, 12).await;
+    let partition = &beyond.responses[0].partitions[0];
+    assert_eq!((code(&beyond), partition.diverging_epoch.epoch, partition.diverging_epoch.end_offset), (0, 1, 2));
+    assert_eq!(partition.high_watermark, 2, "where the logs part is told, not that the offset is too far");
 }
 
 #[tokio::test]
@@ -215,5 +222,80 @@ async fn offsets_are_listed_in_every_version_that_knows_them() {
             let has_epoch = version >= 4 && found.offset >= 0;
             assert_eq!(found.leader_epoch, if has_epoch { 1 } else { -1 }, "{timestamp} in version {version}");
         }
+    }
+}
+
+/// An idempotent producer's batch of one record.
+fn idempotent(epoch: i16, sequence: i32) -> Bytes {
+    let producer = Some((ProducerId(4000), epoch, sequence));
+    let spec = BatchSpec { producer, ..BatchSpec::plain(Offset::ZERO, LeaderEpoch::ZERO, Codec::None) };
+    let mut builder = BatchBuilder::new(spec);
+    builder.push(Offset::ZERO, 1_700_000_000_000, None, Some(b"v"), std::iter::empty()).unwrap();
+    builder.build().unwrap().bytes().clone()
+}
+
+#[tokio::test]
+async fn producers_are_answered_as_kafka_does() {
+    let bench = Bench::start().await;
+    let mut wire = bench.connect().await;
+    for (epoch, sequence, expected) in [
+        (0, 0, (0, 0, -1, 0)),
+        (0, 0, (0, 0, 1_700_000_000_000, 0)),
+        (0, 9, (ResponseError::OutOfOrderSequenceNumber.code(), -1, -1, 0)),
+        (0, 1, (0, 1, -1, 0)),
+        (2, 1, (ResponseError::OutOfOrderSequenceNumber.code(), -1, -1, 0)),
+        (2, 0, (0, 2, -1, 0)),
+        (1, 0, (ResponseError::InvalidProducerEpoch.code(), -1, -1, 0)),
+    ] {
+        let response = wire.call(&produce(-1, 9, idempotent(epoch, sequence)), 9).await;
+        let one = only(&response);
+        let answer = (one.error_code, one.base_offset, one.log_append_time_ms, one.log_start_offset);
+        assert_eq!(answer, expected, "epoch {epoch}, sequence {sequence}");
+    }
+}
+
+#[tokio::test]
+async fn partitions_that_are_named_twice_are_answered_once() {
+    let bench = Bench::start().await;
+    let mut wire = bench.connect().await;
+    wire.call(&produce(-1, 9, batch(&["a"])), 9).await;
+    wire.call(&produce(-1, 9, batch(&["b"])), 9).await;
+    let twice = wire.call(&fetch(12, &[(0, 0), (1, 0), (0, 1)], 0), 12).await;
+    assert_eq!(values(&twice), [(1, "b".to_owned())], "the last counts");
+    assert_eq!(twice.responses[0].partitions.len(), 2);
+
+    let one = |partition, timestamp| {
+        ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(timestamp)
+    };
+    let asked = ListOffsetsTopic::default()
+        .with_name(topic("orders"))
+        .with_partitions(vec![one(0, -1), one(1, -1), one(0, -2)]);
+    let listed = wire.call(&ListOffsetsRequest::default().with_topics(vec![asked]), 7).await;
+    let answers: Vec<_> =
+        listed.topics[0].partitions.iter().map(|one| (one.partition_index, one.error_code, one.offset)).collect();
+    assert_eq!(answers, [(0, ResponseError::InvalidRequest.code(), -1), (1, 0, 0)]);
+}
+
+#[tokio::test]
+async fn records_are_blamed_one_by_one_and_stamped_by_the_broker() {
+    let bench = Bench::start().await;
+    bench.add_topic("stamped", 2, 1, &[("message.timestamp.type", "LogAppendTime")]).await;
+    bench.add_topic("strict", 3, 1, &[("message.timestamp.before.max.ms", "1000"), ("min.insync.replicas", "2")]).await;
+    let mut wire = bench.connect().await;
+    let to = |name: &str, acks| {
+        let mut request = produce(acks, 9, batch(&["a", "b"]));
+        request.topic_data[0].name = topic(name);
+        request
+    };
+    let before_ms = bench.broker.clock().now_ms();
+    let stamped = wire.call(&to("stamped", -1), 9).await;
+    assert!(only(&stamped).log_append_time_ms >= before_ms);
+    for acks in [1, -1] {
+        let refused = wire.call(&to("strict", acks), 9).await;
+        let one = only(&refused);
+        assert_eq!((one.error_code, one.log_start_offset), (ResponseError::InvalidTimestamp.code(), 0));
+        let blamed: Vec<_> = one.record_errors.iter().map(|record| record.batch_index).collect();
+        assert_eq!(blamed, [0, 1]);
+        assert!(one.record_errors[0].batch_index_error_message.as_deref().unwrap().contains("out of range"));
     }
 }
