@@ -136,14 +136,6 @@ impl Peer {
         }
     }
 
-    /// Asks in every version, for something of its own each time.
-    pub fn ask_each(&mut self, api: &str, body: impl Fn(&Self, i16) -> Value) {
-        for version in self.versions(api) {
-            let body = body(self, version);
-            self.ask(api, version, &body);
-        }
-    }
-
     /// Asks in the newest version without taking it down: to prepare, or to look.
     pub fn quietly(&mut self, api: &str, body: &Value) -> Value {
         self.quietly_in(api, self.newest(api), body)
