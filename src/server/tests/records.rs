@@ -267,9 +267,11 @@ async fn partitions_that_are_named_twice_are_answered_once() {
     let one = |partition, timestamp| {
         ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(timestamp)
     };
-    let asked = ListOffsetsTopic::default()
-        .with_name(topic("orders"))
-        .with_partitions(vec![one(0, -1), one(1, -1), one(0, -2)]);
+    let asked = ListOffsetsTopic::default().with_name(topic("orders")).with_partitions(vec![
+        one(0, -1),
+        one(1, -1),
+        one(0, -2),
+    ]);
     let listed = wire.call(&ListOffsetsRequest::default().with_topics(vec![asked]), 7).await;
     let answers: Vec<_> =
         listed.topics[0].partitions.iter().map(|one| (one.partition_index, one.error_code, one.offset)).collect();
