@@ -1,19 +1,34 @@
 //! The HTTP socket: there before the broker, so that health checks have an answer while logs are opened, and gone after it.
+//!
+//! Bounded: so many connections at once, the next waits in the system's queue; and whoever sends nothing is let go, so that
+//! nobody can keep health checks out.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 
-use super::bounded::Bounded;
 use super::routes::router;
 use super::status::Status;
+
+/// Connections at once.
+const CONNECTIONS_MAX: usize = 128;
+/// How long a connection may be without a whole request.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// How long to wait when the system gives no connection (too many open files): it gets better or it does not.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// HTTP that listens.
 #[derive(Debug)]
@@ -39,14 +54,8 @@ impl AdminServer {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let bounded = Bounded::new(listener, Arc::clone(&clock));
-        let serving = tokio::spawn(async move {
-            let serve = axum::serve(bounded, router(status)).with_graceful_shutdown(stopped);
-            if let Err(error) = serve.await {
-                tracing::error!(%error, "HTTP ended");
-            }
-        });
+        let accepting = Accepting { listener, router: router(status), clock: Arc::clone(&clock), stop: stop.clone() };
+        let serving = tokio::spawn(accepting.run());
         tracing::info!(%address, "listening for HTTP");
         Ok(Self { address, clock, stop, serving })
     }
@@ -69,5 +78,52 @@ impl AdminServer {
 impl Drop for AdminServer {
     fn drop(&mut self) {
         self.serving.abort();
+    }
+}
+
+/// What the accepting task owns. Connections are its own too, and end with it.
+struct Accepting {
+    listener: TcpListener,
+    router: Router,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+}
+
+impl Accepting {
+    async fn run(self) {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let graceful = GracefulShutdown::new();
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            let next = async {
+                let slot = Arc::clone(&slots).acquire_owned().await;
+                (slot, self.listener.accept().await)
+            };
+            let (slot, accepted) = tokio::select! {
+                next = next => next,
+                Some(_) = connections.join_next() => continue,
+                () = self.stop.cancelled() => break,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::debug!(%error, "no HTTP connection");
+                    self.clock.sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(SILENCE_MAX)
+                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
+            let connection = graceful.watch(connection);
+            connections.spawn(async move {
+                // An error is the peer's business: it sees its connection closed.
+                let _ = connection.await;
+                drop(slot);
+            });
+        }
+        drop(self.listener);
+        graceful.shutdown().await;
     }
 }

@@ -1,7 +1,7 @@
 //! Layer 7: HTTP beside the Kafka front end: health, readiness, metrics, and what operators ask.
 //!
 //! In reading order: what the process says of itself ([`status`]), what is answered as JSON ([`shown`]), a file for each
-//! thing that can be asked, who answers what (`routes`), who may connect (`bounded`), the socket ([`listening`]).
+//! thing that can be asked, who answers what (`routes`), the socket ([`listening`]).
 
 pub mod shown;
 pub mod status;
@@ -13,7 +13,6 @@ mod process;
 mod segments;
 mod tier;
 
-mod bounded;
 pub mod listening;
 mod routes;
 

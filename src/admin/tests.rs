@@ -41,3 +41,20 @@ async fn a_port_in_use_is_told_with_the_remedy() {
     let error = AdminServer::serve(&address, Status::starting(), SystemClock::shared()).await.unwrap_err().to_string();
     assert!(error.contains(&address) && error.contains("--http"), "{error}");
 }
+
+#[tokio::test]
+async fn whoever_says_nothing_keeps_nobody_out() {
+    let server = AdminServer::serve("127.0.0.1:0", Status::starting(), SystemClock::shared()).await.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..127 {
+        silent.push(TcpStream::connect(server.address()).await.unwrap());
+    }
+    assert!(get(&server, "/healthz").await.starts_with("HTTP/1.1 200"));
+    // Over the cap: it waits in the system's queue until one of them ends.
+    silent.push(TcpStream::connect(server.address()).await.unwrap());
+    let waiting = get(&server, "/healthz");
+    tokio::pin!(waiting);
+    assert!(futures::poll!(&mut waiting).is_pending());
+    silent.clear();
+    assert!(waiting.await.starts_with("HTTP/1.1 200"));
+}

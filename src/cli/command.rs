@@ -20,7 +20,7 @@ Exit codes:
   4  nobody answers (broker, bucket, catalog)
   5  something is wrong with what was checked
 
-Every flag can also be given in the environment: --data-dir as TIDELOG_DATA_DIR.";
+Every flag of serve can also be given in the environment: --data-dir as TIDELOG_DATA_DIR.";
 
 /// A Kafka-compatible log that keeps recent segments on local disk and its whole history, as Parquet, in your own bucket.
 #[derive(Debug, Parser)]

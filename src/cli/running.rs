@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::ServeOptions;
 use crate::config::listeners::shown;
 use crate::disk::RealDisk;
-use crate::object_storage::{BucketError, ErrorKind};
+use crate::object_storage::{BucketError, ErrorKind, OpenError};
 use crate::server::dispatch::Shared;
 use crate::server::front_end::table;
 use crate::server::{FetchLimits, FrontEnd, Server};
@@ -89,12 +89,14 @@ impl Running {
 
 fn start_failure(error: &StartError) -> Failure {
     let is_away = |error: &BucketError| matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut);
-    let unreachable = match error {
-        StartError::OpenCatalog(catalog::OpenError::Storage { .. }) | StartError::Lineage(_) => true,
-        StartError::SelfTest(error) => error.source.as_ref().is_some_and(is_away),
-        _ => false,
+    let exit = match error {
+        StartError::OpenBucket(OpenError::BadUrl { .. } | OpenError::Setting { .. })
+        | StartError::OpenCatalog(catalog::OpenError::Url { .. }) => Exit::Usage,
+        StartError::OpenCatalog(catalog::OpenError::Storage { .. }) | StartError::Lineage(_) => Exit::Unreachable,
+        StartError::SelfTest(error) if error.source.as_ref().is_some_and(is_away) => Exit::Unreachable,
+        _ => Exit::Failed,
     };
-    Failure::new(if unreachable { Exit::Unreachable } else { Exit::Failed }, error)
+    Failure::new(exit, error)
 }
 
 async fn listen(options: &ServeOptions, broker: &Arc<Broker>) -> Result<Server, Failure> {

@@ -100,7 +100,7 @@ fn announce(options: &ServeOptions, format: LogFormat, running: &Running) -> Res
          bucket   {bucket}  (the whole history, as Parquet)\n  \
          catalog  {catalog}\n  \
          http     http://{http}  (/readyz, /metrics)\n\n  \
-         Try it:  kcat -b {address} -L\n  \
+         Try it:  kcat -b {address} -L   or   tidelog topics list -b {address}\n  \
          Stop it: Ctrl-C\n\n",
         version = env!("CARGO_PKG_VERSION"),
     ))

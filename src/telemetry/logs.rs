@@ -44,9 +44,12 @@ pub enum LogsError {
     Twice(#[from] TryInitError),
 }
 
+/// Said before what the user says, which counts: libraries that warn about what is tried in vain and not needed.
+const QUIET: &str = "aws_config=error";
+
 /// Starts logging, for the rest of the process. A panic becomes a log line too.
 pub fn start_logs(options: &LogOptions) -> Result<(), LogsError> {
-    let filter = EnvFilter::try_new(&options.filter)
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", options.filter))
         .map_err(|source| LogsError::Filter { filter: options.filter.clone(), source })?;
     let registry = tracing_subscriber::registry().with(filter);
     match options.format {

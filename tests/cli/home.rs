@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -74,7 +74,8 @@ impl Ended {
 /// A broker that is ready.
 pub struct Serving {
     child: Child,
-    out: BufReader<std::process::ChildStdout>,
+    out: BufReader<ChildStdout>,
+    log: BufReader<ChildStderr>,
     pub told: String,
     pub kafka: String,
     pub http: String,
@@ -83,11 +84,12 @@ pub struct Serving {
 impl Serving {
     fn start(mut child: Child) -> Self {
         let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut told = String::new();
         while !told.contains("Stop it:") {
             if out.read_line(&mut told).unwrap() == 0 {
                 let mut err = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+                log.read_to_string(&mut err).unwrap();
                 panic!("the broker ended before it was ready: {told}{err}");
             }
         }
@@ -96,18 +98,27 @@ impl Serving {
             told[at..].split_whitespace().next().unwrap().to_owned()
         };
         let (kafka, http) = (word_behind("clients at "), word_behind("http://"));
-        Self { child, out, told, kafka, http }
+        Self { child, out, log, told, kafka, http }
     }
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Reads its log until a line says that.
+    pub fn until_log(&mut self, said: &str) {
+        let mut line = String::new();
+        while !line.contains(said) {
+            line.clear();
+            assert!(self.log.read_line(&mut line).unwrap() > 0, "the broker ended before it said {said:?}");
+        }
+    }
+
     /// What it says until its end, with its exit code.
     pub fn ended(mut self) -> Ended {
         let (mut rest, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut rest).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        self.log.read_to_string(&mut err).unwrap();
         let code = self.child.wait().unwrap().code();
         Ended { code, out: format!("{}{rest}", self.told), err }
     }

@@ -88,3 +88,28 @@ fn metrics_are_named_alike() {
         assert!(is_ours || is_known, "{name}");
     }
 }
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let home = Home::new();
+    let mut serving = home.serve(&[]);
+    // Half a request: the broker waits for the rest of it when it is asked to stop.
+    let mut unfinished = TcpStream::connect(&serving.kafka).unwrap();
+    unfinished.write_all(&[0, 0, 1, 0, 0, 18]).unwrap();
+    serving.get("/healthz");
+    serving.signal(Signal::TERM);
+    serving.until_log("a second signal ends at once");
+    serving.signal(Signal::TERM);
+    serving.ended().expect(128 + 15, "ending at once");
+}
+
+#[test]
+fn what_a_bucket_or_a_catalog_lacks_is_told_with_the_remedy() {
+    let home = Home::new();
+    let start = |arguments: &[&str]| {
+        home.run(&[&["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"], arguments].concat())
+    };
+    start(&["--bucket", "ftp://somewhere"]).expect(2, "s3://bucket/prefix");
+    start(&["--catalog", "mysql://somewhere"]).expect(2, "sqlite://PATH");
+    start(&["--catalog", "postgres://nobody@127.0.0.1:1/x"]).expect(4, "127.0.0.1:1");
+}

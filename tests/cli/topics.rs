@@ -96,6 +96,19 @@ fn reading_begins_where_it_is_told() {
 }
 
 #[test]
+fn reading_waits_for_what_is_still_to_come() {
+    let scene = Scene::new(&[]);
+    scene.run(&["topics", "create", "t", "--partitions", "1"]).expect(0, "made");
+    scene.with_input(&["produce", "t"], "one\n").expect(0, "1 records");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| scene.run(&["consume", "t", "-n", "3"]));
+        scene.with_input(&["produce", "t"], "two\nthree\nfour\n").expect(0, "3 records");
+        let read = waiting.join().unwrap();
+        assert_eq!((read.code, read.out.as_str()), (Some(0), "one\ntwo\nthree\n"));
+    });
+}
+
+#[test]
 fn nobody_there_is_told_with_the_remedy() {
     let home = Home::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

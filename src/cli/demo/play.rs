@@ -82,6 +82,7 @@ async fn play(args: &DemoArgs, stage: &Stage) -> Result<(), Failure> {
     let folder = stage.path().display();
     say.act("start", &format!("a broker at {}, its disk and its bucket (file://) in {folder}", stage.address()))?;
 
+    let untouched = counts(stage);
     let (sent, produced) = produce(args, stage).await?;
     say.act("produce", &format!("{produced}, acks=all on stable storage, {} partitions", args.partitions))?;
 
@@ -93,20 +94,19 @@ async fn play(args: &DemoArgs, stage: &Stage) -> Result<(), Failure> {
     say.act("read", &format!("{}, all from the broker's disk: same digests", hot.done))?;
 
     let began = stage.clock.monotonic();
-    let before = counts(stage);
     tier(stage).await?;
     let tiering_seconds = (stage.clock.monotonic() - began).as_secs_f64();
     let local_before = stage.local_bytes()?;
     let (bucket_bytes, segments) = stage.bucket_bytes()?;
-    let upload_requests = uploads(&counts(stage)) - uploads(&before);
+    let upload_requests = uploads(&counts(stage)) - uploads(&untouched);
     let log_bytes = tiered_log_bytes(stage).await?;
     say.act(
         "tier",
         &format!(
-            "{segments} sealed segments became Parquet: {} of log, {} in the bucket; the last waited {:.1} s",
+            "{segments} sealed segments became Parquet, decoded and compared: {} of log, {} in the bucket by \
+             {upload_requests} requests; the last {tiering_seconds:.1} s later",
             BinaryBytes(log_bytes),
             BinaryBytes(bucket_bytes),
-            tiering_seconds
         ),
     )?;
 
