@@ -7,4 +7,5 @@ mod layout;
 mod reading;
 mod round_trip;
 mod samples;
+mod verifying;
 mod writing;
