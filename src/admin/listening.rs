@@ -1,7 +1,7 @@
 //! The HTTP socket: there before the broker, so that health checks have an answer while logs are opened, and gone after it.
 //!
-//! Bounded: so many connections at once, the next waits in the system's queue; and whoever sends nothing is let go, so that
-//! nobody can keep health checks out.
+//! Bounded: so many connections at once, the next waits in the system's queue; and whoever sends no request is let go, so that
+//! connections that were forgotten do not keep health checks out.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,8 +24,8 @@ use super::routes::router;
 use super::status::Status;
 
 /// Connections at once.
-const CONNECTIONS_MAX: usize = 128;
-/// How long a connection may be without a whole request.
+pub(super) const CONNECTIONS_MAX: usize = 128;
+/// How long a connection may be without the head of a request.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How long to wait when the system gives no connection (too many open files): it gets better or it does not.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -50,11 +50,22 @@ pub struct BindError {
 impl AdminServer {
     /// Listens, and answers until it is stopped or dropped.
     pub async fn serve(listen: &str, status: Arc<Status>, clock: Arc<dyn Clock>) -> Result<Self, BindError> {
+        Self::serve_patiently(listen, status, clock, SILENCE_MAX).await
+    }
+
+    /// The same, with another bound on silence.
+    pub(super) async fn serve_patiently(
+        listen: &str,
+        status: Arc<Status>,
+        clock: Arc<dyn Clock>,
+        silence_max: Duration,
+    ) -> Result<Self, BindError> {
         let failed = |source| BindError { address: listen.to_owned(), source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
-        let accepting = Accepting { listener, router: router(status), clock: Arc::clone(&clock), stop: stop.clone() };
+        let (router, stopped) = (router(status), stop.clone());
+        let accepting = Accepting { listener, router, clock: Arc::clone(&clock), silence_max, stop: stopped };
         let serving = tokio::spawn(accepting.run());
         tracing::info!(%address, "listening for HTTP");
         Ok(Self { address, clock, stop, serving })
@@ -86,6 +97,7 @@ struct Accepting {
     listener: TcpListener,
     router: Router,
     clock: Arc<dyn Clock>,
+    silence_max: Duration,
     stop: CancellationToken,
 }
 
@@ -114,7 +126,7 @@ impl Accepting {
             };
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(SILENCE_MAX)
+                .header_read_timeout(self.silence_max)
                 .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
             let connection = graceful.watch(connection);
             connections.spawn(async move {

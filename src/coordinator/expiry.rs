@@ -32,17 +32,24 @@ impl Coordinator {
         let now_ms = self.now().unix_ms;
         let expiry = Expiry { now_ms, before_ms: now_ms.saturating_sub(self.settings.offsets_retention_ms) };
         let mut after: Option<String> = None;
+        let mut offsets = 0;
         loop {
             let page = self.catalog.aged_groups(expiry, after.as_deref(), PAGE).await?;
             for group_id in &page {
                 match self.turn(group_id, Absent::Leave, forget_expired).await {
-                    Ok(_) | Err(GroupError::CoordinatorNotAvailable) => {}
+                    Ok(expired) => offsets += expired.unwrap_or(0),
+                    Err(GroupError::CoordinatorNotAvailable) => {}
                     Err(error) => tracing::warn!(%error, group = group_id, "offsets cannot be expired"),
                 }
             }
-            let Some(last) = page.into_iter().last() else { return Ok(()) };
+            let Some(last) = page.into_iter().last() else { break };
             after = Some(last);
         }
+        if offsets > 0 {
+            metrics::offsets_expired(offsets);
+            tracing::info!(offsets, "offsets of groups without members expired");
+        }
+        Ok(())
     }
 
     /// Groups that were joined, left again and never stored.
@@ -71,20 +78,21 @@ impl Coordinator {
     }
 }
 
-fn forget_expired(turn: &mut Turn<'_>) {
+/// Begins to forget what is over. Returns how many offsets that are.
+fn forget_expired(turn: &mut Turn<'_>) -> usize {
     let Owner { group, outbox, is_writing, .. } = &mut *turn.owner;
     if group.has_commits_on_their_way() {
-        return;
+        return 0;
     }
     let expired = group.expired_offsets(turn.now);
-    if !expired.is_empty() {
-        metrics::offsets_expired(expired.len());
-        tracing::info!(group = group.group_id(), offsets = expired.len(), "offsets expired");
+    let count = expired.len();
+    if count > 0 {
+        tracing::debug!(group = group.group_id(), offsets = count, "offsets expired");
     }
-    let nothing_is_left = group.is_at_rest() && group.all_offsets().len() == expired.len();
+    let nothing_is_left = group.is_at_rest() && group.all_offsets().len() == count;
     if nothing_is_left && outbox.is_empty() && !*is_writing && group.begin_delete().is_ok() {
         outbox.delete = Some(PendingDelete { reply: None });
-        return;
+        return count;
     }
     let offsets: Vec<_> = expired
         .into_iter()
@@ -93,4 +101,5 @@ fn forget_expired(turn: &mut Turn<'_>) {
     if !offsets.is_empty() {
         outbox.forgets.push(PendingForget { offsets, reply: None });
     }
+    count
 }

@@ -207,9 +207,12 @@ impl Coordinator {
             forget.reply.map(|waiting| waiting.send(if stored { Ok(()) } else { Err(failed) }));
         }
         if let Some(delete) = outbox.delete {
+            let is_asked_for = delete.reply.is_some();
             delete.reply.map(|waiting| waiting.send(if stored { Ok(()) } else { Err(failed) }));
             if stored {
-                tracing::info!(group = resident.group_id, "group deleted");
+                if is_asked_for {
+                    tracing::info!(group = resident.group_id, "group deleted");
+                }
                 self.let_go(resident, &mut owner);
                 return;
             }
