@@ -3,8 +3,9 @@
 
     groups.py BOOTSTRAP --work DIR [--clients a,b] [--only scenario,…] [--restart COMMAND]
 
-Members are programs (group_member.py, java/GroupMember.java) that say what happens to them. `--restart` is a command
-that kills the broker and starts it again on the same data; without it the scenarios that need it are skipped.
+Members are programs (group_member.py, java/GroupMember.java) that say what happens to them. The clients go through one
+scenario side by side, each with a group and a topic of its own. `--restart` is a command that kills the broker and
+starts it again on the same data, once for all of them; without it the scenarios that need it are skipped.
 Exit status 0 when every scenario passes. The last line is `N passed, N failed, N skipped`.
 """
 
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matrix
@@ -67,10 +69,10 @@ class Member:
 
 
 class Bench:
-    """The broker under test and the members that run against it."""
+    """The broker under test and the members that run against it in one scenario of one client."""
 
-    def __init__(self, options, java):
-        self.bootstrap, self.restart_command, self.java, self.members = options.bootstrap, options.restart, java, []
+    def __init__(self, bootstrap, java, restart):
+        self.bootstrap, self.java, self.restart, self.members = bootstrap, java, restart, []
         from confluent_kafka import Producer
         from confluent_kafka.admin import AdminClient
 
@@ -207,7 +209,7 @@ def broker_dies(bench, client, name):
     """The broker is killed: its members go on in the same generation, from where they had committed."""
     topic, first, second = two(bench, client, name)
     before = [member.rebalances() for member in (first, second)]
-    subprocess.run(bench.restart_command, shell=True, check=True)
+    bench.restart.wait(180)
     bench.produce(topic, 5)
     total = lambda: first.records + second.records
     until("both read on", lambda: len(set(total())) == 10 * PARTITIONS, 60)
@@ -249,6 +251,7 @@ def simple(bench, name):
 
 
 SCENARIOS = [share_and_leave, killed, static, cooperative, goes_on, broker_dies]
+MEMBERS = {"aiokafka", "confluent-kafka", "java", "kafka-python"}
 COOPERATIVE = {"confluent-kafka", "java"}
 
 
@@ -263,39 +266,51 @@ def main():
     wanted = [name for name in options.clients.split(",") if name]
     only = [name for name in options.only.split(",") if name]
     report = matrix.Report()
-    found, skipped = matrix.clients(options.work.resolve(), wanted)
+    found, skipped = matrix.clients(options.work.resolve(), wanted or sorted(MEMBERS))
     for reason in skipped:
         report.skip(reason)
-    clients = [client.name for client in found if client.name in ("java", "confluent-kafka", "kafka-python", "aiokafka")]
+    clients = [client.name for client in found if client.name in MEMBERS]
     java = next((client.command[:-1] for client in found if client.name == "java"), [])
-    bench = Bench(options, java)
     run = str(int(time.time()))
 
-    def attempt(name, action):
+    def restart():
+        subprocess.run(options.restart, shell=True, check=True)
+
+    def attempt(name, action, barrier):
+        bench = Bench(options.bootstrap, java, barrier)
         try:
-            action()
+            action(bench)
             report.cell(name, "")
-        except (Failed, RuntimeError, subprocess.SubprocessError) as error:
-            report.cell(name, str(error))
+        except (Failed, RuntimeError, subprocess.SubprocessError, threading.BrokenBarrierError) as error:
+            report.cell(name, str(error) or type(error).__name__)
+            barrier.abort()
         finally:
             bench.clear()
 
+    def side_by_side(cells):
+        """Each cell is a name and what is done on its bench."""
+        barrier = threading.Barrier(len(cells), restart)
+        with ThreadPoolExecutor(len(cells)) as pool:
+            for done in [pool.submit(attempt, name, action, barrier) for name, action in cells]:
+                done.result()
+
+    def cell(scenario, client):
+        name = f"{scenario.__name__}-{client}-{run}"
+        return f"{scenario.__name__}: {client}", lambda bench: scenario(bench, client, name)
+
     for scenario in SCENARIOS:
-        for client in clients:
-            if only and scenario.__name__ not in only:
-                continue
-            if scenario is cooperative and client not in COOPERATIVE:
-                continue
-            if scenario is broker_dies and not options.restart:
-                report.skip(f"{scenario.__name__}: {client}: no --restart")
-                continue
-            name = f"{scenario.__name__}-{client}-{run}"
-            attempt(f"{scenario.__name__}: {client}", lambda: scenario(bench, client, name))
-    if not only or "mixed" in only:
-        attempt("mixed: " + ", ".join(clients), lambda: mixed(bench, clients, f"mixed-{run}"))
+        able = [client for client in clients if scenario is not cooperative or client in COOPERATIVE]
+        if only and scenario.__name__ not in only:
+            continue
+        if scenario is broker_dies and not options.restart:
+            report.skip(f"{scenario.__name__}: no --restart")
+        elif able:
+            side_by_side([cell(scenario, client) for client in able])
+    if len(clients) > 1 and (not only or "mixed" in only):
+        side_by_side([("mixed: " + ", ".join(clients), lambda bench: mixed(bench, clients, f"mixed-{run}"))])
     if not only or "simple" in only:
         if shutil.which("kcat"):
-            attempt("simple: kcat", lambda: simple(bench, f"simple-{run}"))
+            side_by_side([("simple: kcat", lambda bench: simple(bench, f"simple-{run}"))])
         else:
             report.skip("simple: kcat is not installed")
     print(f"\n{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
