@@ -5,16 +5,20 @@ process alone, not of the load generator or an S3 server. Resident memory is wha
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
+SAMPLE = re.compile(r"(?P<name>[a-z_]+)(?P<labels>\{.*\})? (?P<value>\S+)")
+OPERATION = re.compile(r'operation="([a-z_]+)"')
 
 
 def wait_for_port(port, process, seconds=60):
@@ -87,9 +91,13 @@ class Tidelog(Broker):
 
     name = "tidelog"
 
-    def __init__(self, work, port, binary, bucket=None, settings=()):
+    def __init__(self, work, port, binary, bucket=None, settings=(), environment=None):
         super().__init__(work, port)
         self.binary, self.bucket, self.settings = binary, bucket, list(settings)
+        self.variables = environment or {}
+
+    def environment(self):
+        return self.variables
 
     def command(self):
         command = [str(self.binary), "serve", "--data-dir", str(self.work / "data"), "--listen", self.bootstrap,
@@ -100,9 +108,17 @@ class Tidelog(Broker):
             command += ["--set", setting]
         return command
 
-    @property
-    def http(self):
-        return f"http://127.0.0.1:{self.port + 1}"
+    def metrics(self):
+        """Every sample of `/metrics` by its name and its operation, summed over other labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port + 1}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        samples = {}
+        for line in lines:
+            if found := SAMPLE.fullmatch(line):
+                operation = OPERATION.search(found["labels"] or "")
+                key = found["name"], operation and operation[1]
+                samples[key] = samples.get(key, 0) + float(found["value"])
+        return samples
 
 
 class Kafka(Broker):
@@ -147,3 +163,32 @@ class Kafka(Broker):
 
     def command(self):
         return self.java("kafka.Kafka", str(self.work / "server.properties"))
+
+
+class Minio:
+    """The S3 server that `localstack/s3` starts, with its data below the work folder."""
+
+    def __init__(self, work, port):
+        self.data, self.port, self.settings = Path(work) / "minio", port, {}
+        self.url = "s3://tidelog/compare"
+
+    def script(self, *arguments):
+        return subprocess.run([str(ROOT / "localstack" / "s3"), *arguments, "--port", str(self.port), "--data", str(self.data)],
+                              check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def start(self):
+        lines = self.script("start", "--background").splitlines()
+        self.settings = dict(line.removeprefix("export ").split("=", 1) for line in lines if line.startswith("export "))
+        return self
+
+    def send(self, what):
+        os.kill(int((self.data / "server.pid").read_text()), what)
+
+    def hold(self):
+        self.send(signal.SIGSTOP)
+
+    def go_on(self):
+        self.send(signal.SIGCONT)
+
+    def stop(self):
+        self.script("stop")

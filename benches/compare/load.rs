@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! load produce BOOTSTRAP TOPIC --records N --size BYTES [--partitions P] [--acks all|1|0] [--codec C] [--rate R]
-//! load consume BOOTSTRAP TOPIC --records N [--partitions P] [--from OFFSET] [--verify]
+//! load consume BOOTSTRAP TOPIC --records N [--partitions P] [--from OFFSET] [--verify] [--stamped]
 //! load first   BOOTSTRAP TOPIC --tries N   [--partitions P]
 //! ```
 //! Each prints one line of JSON. Payloads are half random and half repetitive unless `--random-share` says otherwise;
-//! they come from a pool that is made before the clock starts. Latency is from the call to the acknowledgement.
+//! they come from a pool that is made before the clock starts. Latency is from the call to the acknowledgement; with
+//! `--stamped` each record's key says when it was sent, and a consumer's latency is from there to the application.
 
 #![expect(clippy::disallowed_methods, reason = "a client of its own, with the machine's clock")]
 #![expect(clippy::print_stdout, reason = "its output is the result")]
@@ -14,7 +15,7 @@
 use std::error::Error;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::{Args, Parser, Subcommand};
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
@@ -83,6 +84,9 @@ struct Produce {
     /// How much of a payload is random.
     #[arg(long, default_value_t = 0.5)]
     random_share: f64,
+    /// Say in each key when the record was sent.
+    #[arg(long)]
+    stamped: bool,
     /// Topic settings, NAME=VALUE.
     #[arg(long = "topic-config")]
     topic_config: Vec<String>,
@@ -99,6 +103,9 @@ struct Consume {
     /// Fold every record into an order-free digest, and see that offsets rise by one.
     #[arg(long)]
     verify: bool,
+    /// Report how long ago each record was sent, from its key.
+    #[arg(long)]
+    stamped: bool,
 }
 
 #[derive(Args)]
@@ -133,6 +140,12 @@ impl Target {
 
 fn pairs(texts: &[String]) -> Outcome<Vec<(&str, &str)>> {
     texts.iter().map(|text| text.split_once('=').ok_or_else(|| format!("{text}: not NAME=VALUE").into())).collect()
+}
+
+/// The machine's time in microseconds, as a stamped key has it: producer and consumer run on one machine.
+fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Counts acknowledgements and keeps how long each took, in microseconds.
@@ -216,10 +229,14 @@ fn produce(options: &Produce) -> Outcome {
         let at = usize::try_from(number)? % POOL;
         let payload = pool.get(at).expect("the pool has so many");
         let partition = i32::try_from(number % u64::from(options.target.partitions.unsigned_abs()))?;
+        let stamp = now_us().to_be_bytes();
         let mut record =
-            BaseRecord::<(), [u8], Box<Instant>>::with_opaque_to(&options.target.topic, Box::new(Instant::now()))
+            BaseRecord::<[u8], [u8], Box<Instant>>::with_opaque_to(&options.target.topic, Box::new(Instant::now()))
                 .partition(partition)
                 .payload(payload);
+        if options.stamped {
+            record = record.key(stamp.as_slice());
+        }
         while let Err((error, back)) = producer.send(record) {
             if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
                 return Err(error.into());
@@ -282,6 +299,7 @@ fn consume(options: &Consume) -> Outcome {
     consumer.assign(&assigned)?;
     let (mut seen, mut bytes, mut digest, mut gaps) = (0u64, 0u64, 0u64, 0u64);
     let mut next = vec![options.from; usize::try_from(options.target.partitions)?];
+    let mut latencies = Vec::new();
     let started = Instant::now();
     let mut first_ms = None;
     while seen < options.records {
@@ -292,6 +310,10 @@ fn consume(options: &Consume) -> Outcome {
         first_ms.get_or_insert_with(|| started.elapsed().as_secs_f64() * 1000.0);
         seen += 1;
         bytes += message.payload().map_or(0, <[u8]>::len) as u64;
+        if options.stamped {
+            let key = message.key().and_then(|key| key.first_chunk::<8>()).ok_or("a record without a stamp")?;
+            latencies.push(u32::try_from(now_us().saturating_sub(u64::from_be_bytes(*key))).unwrap_or(u32::MAX));
+        }
         if options.verify {
             digest = digest.wrapping_add(fold(message.partition(), message.offset(), message.key(), message.payload()));
             if let Some(next) = next.get_mut(usize::try_from(message.partition())?) {
@@ -305,7 +327,7 @@ fn consume(options: &Consume) -> Outcome {
         seen,
         bytes,
         seconds,
-        &mut [],
+        &mut latencies,
         json!({"first_ms": first_ms, "digest": format!("{digest:016x}"), "gaps": gaps}),
     );
     Ok(())

@@ -1,0 +1,57 @@
+"""The remote tier: what is produced becomes Parquet, local copies go, and everything is read from offset 0."""
+
+import time
+
+from brokers import Minio, Tidelog
+from measure import GIB, built, consume_all, produce, until_local_is_gone
+
+PUTS = ("write_control", "begin_upload", "write_part", "finish_upload")
+
+
+def requests(counted, *operations):
+    """Requests of these operations, from the broker's own metrics."""
+    return sum(counted.get(("tidelog_object_storage_requests_total", operation), 0) for operation in operations)
+
+
+def since(before, after):
+    return {key: value - before.get(key, 0) for key, value in after.items()}
+
+
+def one_round(broker, options, number):
+    topic = f"cold-{number}"
+    cpu, began, before = broker.cpu_seconds(), time.monotonic(), broker.metrics()
+    written = produce(broker, topic, options, f"segment.bytes={options.segment_bytes}", "local.retention.ms=1000",
+                      "tidelog.remote.max.lag.ms=1000", "file.delete.delay.ms=0")
+    until_local_is_gone(broker, topic)
+    gib, took = written["bytes"] / GIB, time.monotonic() - began
+    counted = since(before, broker.metrics())
+    rows = [("produce and tier CPU s/GiB", (broker.cpu_seconds() - cpu) / gib),
+            ("produce and tier MB/s", written["bytes"] / 1e6 / took),
+            ("bytes in the bucket per byte produced", counted["tidelog_tiering_uploaded_bytes_total", None] / written["bytes"]),
+            ("PUT-class requests per GiB produced", requests(counted, *PUTS) / gib)]
+    for name in ("cold", "cached"):
+        before = broker.metrics()
+        read = consume_all(broker, topic, options)
+        counted = since(before, broker.metrics())
+        rows += [(f"{name} consume MB/s", read["mb_per_s"]), (f"{name} consume CPU s/GiB", read["cpu_s_per_gib"]),
+                 (f"{name} GETs per GiB read", requests(counted, "read") / gib),
+                 (f"{name} bytes fetched per byte served", counted.get(("tidelog_tiering_fetched_bytes_total", None), 0) / read["bytes"])]
+    return rows + [("resident MiB", broker.memory_mib()["resident"])]
+
+
+def measure(options, work):
+    server = None if options.bucket else Minio(work, options.port + 20).start()
+    broker = Tidelog(work, options.port, built("tidelog"), bucket=options.bucket or server.url,
+                     environment=server.settings if server else {}, settings=[
+                         "log.retention.check.interval.ms=1000", "remote.log.manager.task.interval.ms=500",
+                         *([] if options.durable else ["tidelog.flush.on.ack=false"])])
+    rows = []
+    try:
+        broker.start()
+        for number in range(options.rounds):
+            rows += one_round(broker, options, number)
+    finally:
+        broker.stop()
+        if server:
+            server.stop()
+    return {"tidelog": rows}
