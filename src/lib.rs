@@ -1,7 +1,7 @@
 //! Tidelog: a Kafka-compatible log that keeps its recent segments on local disk and its whole history, as
 //! Parquet, in the user's own bucket.
 //!
-//! The rooms, from the ground up; imports flow down only (`tests/tidy.rs` holds the table):
+//! The rooms, from the ground up; imports flow down only (`tests/tidy/imports.rs` holds the table):
 //!
 //! * 0 — [`model`], [`clock`], [`disk`], [`telemetry`]: words, time, files, tracing.
 //! * 1 — [`record`], [`object_storage`], [`catalog`]: formats and stores.

@@ -221,5 +221,7 @@ async fn configured(topic: &Topic, overrides: Values, config: TopicConfig) -> Ar
             tracing::warn!(%error, topic, "what the settings mean for the bucket is left to the next round");
         }
     }
-    Arc::new(Topic { overrides: Arc::new(overrides), config, ..topic.clone() })
+    let topic = Topic { overrides: Arc::new(overrides), config, ..topic.clone() };
+    topic.warn_of_what_is_missing();
+    Arc::new(topic)
 }

@@ -177,7 +177,9 @@ async fn blocking<T: Send + 'static>(
 impl TopicParts {
     pub(super) fn with(self, partitions: Vec<Arc<Partition>>) -> Arc<Topic> {
         let Self { name, id, overrides, config } = self;
-        Arc::new(Topic { name, id, overrides, config, partitions })
+        let topic = Topic { name, id, overrides, config, partitions };
+        topic.warn_of_what_is_missing();
+        Arc::new(topic)
     }
 }
 

@@ -33,6 +33,16 @@ impl Topic {
         self.partitions.get(usize::try_from(number).ok()?)
     }
 
+    /// Tells the operator what its settings ask for and nothing here does yet. Once for each change of them.
+    pub(super) fn warn_of_what_is_missing(&self) {
+        if self.config.cleanup.compact {
+            tracing::warn!(
+                topic = self.name.as_str(),
+                "cleanup.policy=compact: topics are not compacted yet, every record is kept on the local disk"
+            );
+        }
+    }
+
     /// Whether the topic is Kafka's own business rather than a user's.
     pub fn is_internal(&self) -> bool {
         is_internal(self.name.as_str())

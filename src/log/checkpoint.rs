@@ -1,5 +1,8 @@
 //! One small file per partition: where the log starts, from where a crash has to be recovered, what consumers had seen.
 //!
+//! # Consistency
+//! What it says was true when it was written; a start believes of it only what cannot have become less since.
+//!
 //! # Crash safety
 //! Replaced whole. A lost or damaged file costs a longer recovery, never a record: the log start offset is also the
 //! catalog's for tiered topics, and otherwise falls back to the first segment.

@@ -1,5 +1,8 @@
 //! Opening a log: a new one, one that was closed, one that a crash left.
 //!
+//! # Consistency
+//! Nobody else has the log before this returns.
+//!
 //! # Crash safety
 //! When this returns, everything that is in the log is on stable storage, and the recovery point stands behind it, given
 //! that what an earlier process had written was made stable before (`Disk::sync_all`): a start does that once, not for

@@ -1,5 +1,8 @@
 //! Rolling: the active segment is sealed and an empty one follows it.
 //!
+//! # Consistency
+//! Under the append lock: a reader sees the sealed segment and the new one together or neither.
+//!
 //! # Crash safety
 //! The new files' names are synced with the next sync, before anything in them is called stable. The sealed segment's
 //! batches stay in the list of what is to be synced; its indexes are synced before the recovery point passes them.

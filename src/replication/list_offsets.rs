@@ -1,7 +1,7 @@
 //! Which offset stands for "the latest", "the earliest", a timestamp: ListOffsets, without its wire.
 //!
-//! The special timestamps are Kafka's (`kafka-semantics`: ListOffsets); each that needs an epoch carries that of the
-//! record or position it names.
+//! The special timestamps are those of Kafka's ListOffsets request (KIP-734, KIP-405, KIP-1005); each that needs an epoch
+//! carries that of the record or position it names.
 
 use std::cmp::Reverse;
 use std::sync::Arc;

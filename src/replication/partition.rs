@@ -1,7 +1,7 @@
 //! One partition, led by this broker: appends in order, waits for the watermark, reads below it.
 //!
-//! With one broker the in-sync replicas are the leader alone, and the watermark is its own stable end; the rules are
-//! the cluster's (`docs/ARCHITECTURE.md`), so that nothing above this file changes when there are more.
+//! With one broker the in-sync replicas are the leader alone, and the watermark is its own stable end. Callers ask for
+//! the watermark only, so that nothing above this file changes when there are more replicas.
 //!
 //! # Consistency
 //! Appends are ordered by the log's own lock. A read never shows an offset at or above the watermark.

@@ -18,7 +18,31 @@ const LONG_FILES: &[(&str, usize)] = &[];
 const EMPTY_NAMES: &[&str] = &["utils", "util", "common", "helpers", "misc", "types", "manager"];
 
 /// Rooms whose files touch disk or bucket, where a file that does must say what a crash leaves behind.
-const DURABLE: &[&str] = &["src/disk/", "src/log/recovery", "src/tiering/uploader", "src/tiering/deleter"];
+const DURABLE: &[&str] = &[
+    "src/broker/data_dir",
+    "src/catalog/segments",
+    "src/catalog/writer",
+    "src/disk/",
+    "src/log/append",
+    "src/log/checkpoint",
+    "src/log/leftovers",
+    "src/log/open.rs",
+    "src/log/recovery",
+    "src/log/remove",
+    "src/log/roll",
+    "src/log/sync",
+    "src/log/truncate",
+    "src/object_storage/file",
+    "src/replication/delete_records",
+    "src/replication/stable_log",
+    "src/tiering/control/",
+    "src/tiering/deleter",
+    "src/tiering/expire",
+    "src/tiering/lineage",
+    "src/tiering/sweep",
+    "src/tiering/tiered_log",
+    "src/tiering/uploader",
+];
 
 fn rust_sources() -> Vec<Source> {
     sources(|path| path.ends_with(".rs") && !path.starts_with("fuzz/target"))
@@ -105,7 +129,9 @@ fn nothing_is_left_for_later_in_a_comment() {
 
 #[test]
 fn paths_in_documents_exist() {
-    let documents = sources(|path| path == "README.md" || (path.starts_with("docs/") && path.ends_with(".md")));
+    let documents = sources(|path| {
+        path == "README.md" || (path.starts_with("docs/") && path.ends_with(".md")) || path.ends_with(".rs")
+    });
     let mut problems = Vec::new();
     for document in &documents {
         for quoted in document.text.split('`').skip(1).step_by(2) {
@@ -114,6 +140,27 @@ fn paths_in_documents_exist() {
                 && quoted.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
             if is_path && !source::root().join(quoted).exists_for_sure() {
                 problems.push(format!("{}: `{quoted}` does not exist", document.path));
+            }
+        }
+    }
+    fail_on(&problems);
+}
+
+#[test]
+fn commands_in_errors_and_documents_exist() {
+    let commands = sources(|path| path == "src/cli/command.rs").pop().expect("the commands are listed there");
+    let known = |word: &str| {
+        let mut letters = word.chars();
+        let variant: String =
+            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
+        commands.text.contains(&format!("    {variant}(")) || commands.text.contains(&format!("    {variant},"))
+    };
+    let mut problems = Vec::new();
+    for source in sources(|path| path == "README.md" || path.starts_with("docs/") || path.starts_with("src/")) {
+        for named in source.text.split("`tidelog ").skip(1) {
+            let word: String = named.chars().take_while(char::is_ascii_lowercase).collect();
+            if !word.is_empty() && !known(&word) {
+                problems.push(format!("{}: `tidelog {word}` is no command", source.path));
             }
         }
     }

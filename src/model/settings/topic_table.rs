@@ -43,7 +43,7 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
         "delete",
         Check::ListOf(&["compact", "delete"]),
         &[("log.cleanup.policy", 1)],
-        "What becomes of old records: delete removes segments past retention, compact keeps the last record of every key; both, or neither.",
+        "What becomes of old records: delete removes segments past retention, compact is accepted, keeps a topic out of the bucket, and does not compact it yet; both, or neither.",
     ),
     topic(
         "compression.gzip.level",

@@ -41,7 +41,7 @@ impl ControlFile for ClusterFile {
 pub enum BucketRefused {
     /// The catalog knows nothing, and the bucket is full.
     #[error(
-        "the catalog is empty, but the bucket {bucket} holds the history of {owner}: starting would write a second history beside it. Give back the catalog that belongs to it (--catalog), rebuild it from the bucket with `tidelog recover`, or give this broker a bucket or prefix of its own (--bucket)"
+        "the catalog is empty, but the bucket {bucket} holds the history of {owner}: starting would write a second history beside it. Give back the catalog that belongs to it (--catalog) or give this broker a bucket or prefix of its own (--bucket)"
     )]
     EmptyCatalog {
         /// Which bucket.
@@ -63,7 +63,7 @@ pub enum BucketRefused {
     },
     /// The catalog is an older copy of itself.
     #[error(
-        "the catalog is older than the bucket {bucket}: it has seen start {ours} (incarnation {our_incarnation}), the bucket start {theirs} (incarnation {their_incarnation}). It was put back from a copy, or another broker runs on a copy of it. Give back the newest catalog (--catalog), or rebuild it from the bucket with `tidelog recover`"
+        "the catalog is older than the bucket {bucket}: it has seen start {ours} (incarnation {our_incarnation}), the bucket start {theirs} (incarnation {their_incarnation}). It was put back from a copy, or another broker runs on a copy of it. Give back the newest catalog (--catalog)"
     )]
     OlderCatalog {
         /// Which bucket.
