@@ -14,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
 use crate::catalog::PartitionRow;
-use crate::log::{LogError, LogOptions, PartitionLog};
+use crate::log::{LogError, LogOptions, PartitionLog, remove_old_asides};
 use crate::model::{TopicConfig, TopicId, TopicName};
 use crate::replication::{Partition, PartitionParts};
 use crate::tiering::{Lineage, RemoteReadError, TieredLog, TieredParts};
@@ -69,6 +69,10 @@ impl Broker {
         rows: &[PartitionRow],
         openings: &Openings,
     ) -> Result<Vec<Arc<Partition>>, OpenTopicError> {
+        let folder = self.topic_dir(&topic.name, topic.id);
+        if let Err(error) = remove_old_asides(self.disk.as_ref(), &folder, self.clock.now_ms()) {
+            tracing::warn!(%error, folder = %folder.display(), "logs that were set aside long ago cannot be removed");
+        }
         let opening: Vec<_> = rows.iter().copied().map(|row| self.open_partition(topic, row, openings)).collect();
         futures::stream::iter(opening).buffered(UNDER_WAY).try_collect().await
     }

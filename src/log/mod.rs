@@ -2,6 +2,7 @@
 //! state, leader epochs, recovery, retention. Callers that must not block run it on threads that may.
 
 mod append;
+mod aside;
 mod batches;
 mod checkpoint;
 mod error;
@@ -34,6 +35,7 @@ mod truncate;
 mod tests;
 
 pub use append::Appended;
+pub use aside::remove_old_asides;
 pub use batches::BatchReader;
 pub use error::{AppendError, LogError, ReadError};
 pub use leader_epochs::{EpochEntry, LeaderEpochs};

@@ -7,7 +7,7 @@
 //! When this returns, everything that is in the log is on stable storage, and the recovery point stands behind it, given
 //! that what an earlier process had written was made stable before (`Disk::sync_all`): a start does that once, not for
 //! each log.
-//! Nothing is thrown away that parses: segments behind a torn one are set aside under another name.
+//! Nothing is thrown away that parses: segments behind a torn one are set aside under another name, and stay for a week.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,9 +16,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::disk::{Disk, with_suffix};
+use crate::disk::Disk;
 use crate::model::Offset;
 
+use super::aside;
 use super::checkpoint::{self, Checkpoint, Recovery};
 use super::error::{LogError, at};
 use super::leader_epochs::{EpochEntry, LeaderEpochs};
@@ -31,9 +32,6 @@ use super::producer_snapshot;
 use super::producers::Producers;
 use super::recovery::{self, Trust};
 use super::segment::Segment;
-
-/// The suffix of segments that follow a torn one.
-const ASIDE: &str = ".aside";
 
 /// What opening found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +88,7 @@ impl PartitionLog {
         }
         let removed_below = Offset::new(known.map_or(0, |known| known.local_start_offset));
         let bases = leftovers::remove(disk, dir, removed_below)?;
+        aside::remove_old_asides(disk, dir, now_ms).map_err(at(dir))?;
         let recovery = known.map_or_else(Recovery::default, |known| known.recovery);
         let recovery_point = Offset::new(recovery.point);
         let opening = Opening { files, dir, options: &options, now_ms };
@@ -130,7 +129,7 @@ impl PartitionLog {
     ) -> Result<Self, LogError> {
         let disk = files.disk();
         if disk.try_exists(dir).map_err(at(dir))? {
-            let aside = with_suffix(dir, &format!("{ASIDE}-{now_ms}"));
+            let aside = aside::name(dir, now_ms);
             disk.rename_durable(dir, &aside).map_err(at(dir))?;
             tracing::warn!(aside = %aside.display(), "a log that is not of this partition's history was set aside");
         }
@@ -270,7 +269,7 @@ fn open_segments(opening: &Opening<'_>, bases: &[Offset], recovery: Recovery) ->
         let follows = found.segments.last().is_none_or(|before| before.next_offset() == base);
         if !follows {
             tracing::warn!(dir = %dir.display(), base = base.get(), "segments do not follow what was recovered: they are set aside");
-            set_aside(files.disk(), dir, rest)?;
+            set_aside(files.disk(), dir, rest, now_ms)?;
             found.report.segments_aside += rest.len();
             break;
         }
@@ -297,7 +296,7 @@ impl Segments {
             return Ok(());
         }
         let bases: Vec<_> = self.segments.iter().map(|segment| segment.base).collect();
-        set_aside(opening.files.disk(), opening.dir, &bases)?;
+        set_aside(opening.files.disk(), opening.dir, &bases, opening.now_ms)?;
         self.report.segments_aside += bases.len();
         let empty = Arc::new(Segment::create(opening.files, opening.dir, start, 0)?);
         self.segments = vec![Arc::clone(&empty)];
@@ -307,11 +306,11 @@ impl Segments {
 }
 
 /// Renames all files of these segments, so that they are neither read nor lost.
-fn set_aside(disk: &dyn Disk, dir: &Path, bases: &[Offset]) -> Result<(), LogError> {
+fn set_aside(disk: &dyn Disk, dir: &Path, bases: &[Offset], now_ms: i64) -> Result<(), LogError> {
     for base in bases {
         for suffix in names::SEGMENT_FILES {
             let path = names::file(dir, *base, suffix);
-            match disk.rename(&path, &with_suffix(&path, ASIDE)) {
+            match disk.rename(&path, &aside::name(&path, now_ms)) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 other => other.map_err(at(&path))?,
             }

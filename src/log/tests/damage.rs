@@ -88,7 +88,7 @@ fn segments_behind_a_torn_one_are_set_aside_and_not_removed() {
     assert_eq!(report.segments_aside, logs.len() - 2);
     let good = values(&log, Offset::ZERO);
     assert_eq!(good, rows[..good.len()]);
-    assert_eq!(files(&bench.dir(), ".log.aside").len(), logs.len() - 2);
+    assert_eq!(files(&bench.dir(), ".log.aside-1000").len(), logs.len() - 2);
     let next = log.append(&batch(0, 1), EPOCH, 0).unwrap().base_offset;
     assert_eq!(next, good.last().unwrap().0.next());
 }

@@ -1,0 +1,84 @@
+//! What was set aside instead of being removed: segments behind a torn one, logs of another lineage. Each carries when, in
+//! its name, and goes at a start a week later.
+//!
+//! # Consistency
+//! Before anybody reads.
+//!
+//! # Crash safety
+//! What is set aside is stable under its new name before the log is opened. A removal that a power cut undoes is done
+//! again by the next start.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::disk::{Disk, with_suffix};
+
+/// The suffix, before the time.
+const ASIDE: &str = ".aside";
+/// How long it stays: long enough for somebody to look, short enough that starts which fail again and again, or a disk
+/// that is going bad, do not fill the disk with what nobody reads.
+const KEPT_MS: i64 = 7 * 24 * 3_600 * 1_000;
+
+/// What `path` is called when it is set aside.
+pub(super) fn name(path: &Path, now_ms: i64) -> PathBuf {
+    with_suffix(path, &format!("{ASIDE}-{now_ms}"))
+}
+
+/// When that was, for a name that says so. An earlier version did not say it of files: they count as old.
+fn set_aside_ms(name: &str) -> Option<i64> {
+    let (_, behind) = name.rsplit_once(ASIDE)?;
+    if behind.is_empty() { Some(i64::MIN) } else { behind.strip_prefix('-')?.parse().ok() }
+}
+
+/// Removes what was set aside in `dir` more than a week ago; returns how much.
+pub fn remove_old_asides(disk: &dyn Disk, dir: &Path, now_ms: i64) -> io::Result<usize> {
+    let entries = match disk.read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        other => other?,
+    };
+    let old = |name: &str| set_aside_ms(name).is_some_and(|at_ms| at_ms.saturating_add(KEPT_MS) < now_ms);
+    let mut removed = 0;
+    for entry in entries.iter().filter(|entry| old(&entry.name)) {
+        let path = dir.join(&entry.name);
+        if entry.is_dir {
+            disk.remove_dir_all(&path)?
+        } else {
+            disk.remove_file(&path)?
+        }
+        tracing::info!(path = %path.display(), "what was set aside a week ago or more is removed");
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Open;
+    use crate::disk::recorded::RecordedDisk;
+
+    #[test]
+    fn what_was_set_aside_goes_after_a_week_and_nothing_else_does() {
+        let disk = RecordedDisk::new();
+        let dir = Path::new("/t");
+        disk.create_dir_all_durable(dir).unwrap();
+        let file = |name: &str| drop(disk.open(&dir.join(name), Open::Create).unwrap());
+        let set_aside_at = 5_000;
+        for path in ["1.log", "1.index"] {
+            file(&name(Path::new(path), set_aside_at).display().to_string());
+        }
+        let folder = name(&dir.join("0"), set_aside_at);
+        disk.create_dir(&folder).unwrap();
+        drop(disk.open(&folder.join("1.log"), Open::Create).unwrap());
+        for kept in ["1.log", "2.log.aside-x", "x.aside.log"] {
+            file(kept);
+        }
+        assert_eq!(remove_old_asides(&disk, dir, set_aside_at + KEPT_MS).unwrap(), 0, "a week is not over");
+        assert_eq!(remove_old_asides(&disk, dir, set_aside_at + KEPT_MS + 1).unwrap(), 3);
+        let left: Vec<_> = disk.read_dir(dir).unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(left, ["1.log", "2.log.aside-x", "x.aside.log"]);
+        file("3.log.aside");
+        assert_eq!(remove_old_asides(&disk, dir, 0).unwrap(), 1, "one that does not say when");
+        assert_eq!(remove_old_asides(&disk, Path::new("/none"), 0).unwrap(), 0);
+    }
+}
