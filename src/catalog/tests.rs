@@ -123,3 +123,20 @@ async fn many_callers_share_a_commit_and_a_refusal_undoes_one_of_them() {
     assert_eq!(catalog.topics().await.unwrap().len(), 50);
     assert!(catalog.commits().unwrap() - before < 50, "commits are shared");
 }
+
+#[tokio::test]
+async fn a_commit_is_stable_when_it_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await.unwrap();
+    // By the connection that commits: each has its own.
+    let set: writer::Work<(), (i64, String), StorageError> = |session, ()| {
+        Box::pin(async move {
+            let level = session.row("PRAGMA synchronous", &[]).await?.unwrap().int("synchronous")?;
+            let journal = session.row("PRAGMA journal_mode", &[]).await?.unwrap().text("journal_mode")?;
+            Ok((level, journal))
+        })
+    };
+    // 2 is FULL: the log of commits is synced at each of them, not only before it is folded into the file.
+    assert_eq!(catalog.write((), set).await.unwrap(), (2, "wal".to_owned()));
+    catalog.close().await;
+}

@@ -16,6 +16,7 @@
 )]
 
 mod batches;
+mod broker;
 mod bucket;
 mod checks;
 mod history;
