@@ -206,6 +206,7 @@ impl Broker {
             broker.tiers.close().await;
             return Err(error);
         }
+        Arc::clone(&broker).look_for_room().await;
         broker.start_tasks();
         Ok(broker)
     }

@@ -15,7 +15,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use crate::log::LogError;
-use crate::replication::Partition;
+use crate::replication::{Partition, Room};
 use crate::telemetry;
 use crate::tiering::ChangeError;
 
@@ -35,6 +35,7 @@ const TASKS: &[Task] = &[
         run: |broker| broker.on_every_partition(Partition::checkpoint).boxed(),
     },
     Task { name: "checkpoint-full", every: |_| Duration::from_secs(1), run: |broker| broker.checkpoint_due().boxed() },
+    Task { name: "room", every: |_| Duration::from_secs(1), run: |broker| broker.look_for_room().boxed() },
     Task { name: "roll", every: |_| Duration::from_secs(5), run: |broker| broker.roll().boxed() },
     Task { name: "flush", every: |_| Duration::from_secs(1), run: |broker| broker.flush().boxed() },
     Task {
@@ -43,6 +44,11 @@ const TASKS: &[Task] = &[
         run: |broker| broker.retain().boxed(),
     },
     Task { name: "tiering", every: tiering_interval, run: |broker| broker.tier().boxed() },
+    Task {
+        name: "tiering-lag",
+        every: tiering_interval,
+        run: |broker| async move { broker.tiers.report_lag() }.boxed(),
+    },
     Task { name: "tiering-sweep", every: tiering_interval, run: |broker| broker.sweep().boxed() },
     Task { name: "tiering-sizes", every: |_| Duration::from_secs(60), run: |broker| broker.report_sizes().boxed() },
     Task {
@@ -160,6 +166,18 @@ impl Broker {
         .await;
     }
 
+    /// Whether the disk has room for appends, beyond what is kept for checkpoints and the catalog.
+    pub(super) async fn look_for_room(self: Arc<Self>) {
+        let room = self.free_bytes().and_then(|free_bytes| {
+            let reserve_bytes = self.settings().number("tidelog.log.dir.reserve.bytes").unsigned_abs();
+            Ok(Room { free_bytes, total_bytes: self.total_bytes()?, reserve_bytes })
+        });
+        match room {
+            Ok(room) => self.health.note_room(room, || self.tiers.local_only_bytes()),
+            Err(error) => tracing::warn!(%error, "how much room the log directory has cannot be asked"),
+        }
+    }
+
     async fn flush(self: Arc<Self>) {
         let now_ms = self.clock.now_ms();
         for partition in self.partitions() {
@@ -197,7 +215,6 @@ impl Broker {
         if let Err(error) = self.tiers.refresh_topic_files().await {
             tracing::warn!(%error, "a topic's control file in the bucket is not up to date yet");
         }
-        self.tiers.report_lag();
     }
 
     async fn report_sizes(self: Arc<Self>) {

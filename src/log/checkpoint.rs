@@ -41,6 +41,8 @@ pub(super) struct Recovery {
     pub(super) base_offset: i64,
     /// How many entries its indexes had for the batches below the point. What lies behind them may be anything.
     pub(super) entries: IndexEntries,
+    /// The greatest timestamp among them and the last offset of the batch that has it; unknown after a truncation.
+    pub(super) max_timestamp: Option<(i64, i64)>,
 }
 
 /// Entries of a segment's three indexes.

@@ -87,6 +87,9 @@ impl<const N: usize> IndexFile<N> {
 
     /// Drops all entries from that number on.
     pub(super) fn truncate(&self, entries: u64) -> io::Result<()> {
+        if entries == self.len() {
+            return Ok(());
+        }
         self.entries.store(entries, Ordering::Release);
         self.files.get(&self.file)?.set_len(entries * N as u64)
     }

@@ -118,7 +118,8 @@ pub(super) fn open_segment(
         files.disk().open(&marker, Open::Create).map_err(at(&marker))?;
         files.disk().sync_dir(dir).map_err(at(dir))?;
     }
-    let scanned = scan(&segment, file_bytes, start.unwrap_or(beginning), options)?;
+    let known_max = start.and(trust.recovery.max_timestamp);
+    let scanned = scan(&segment, file_bytes, start.unwrap_or(beginning), known_max, options)?;
     Ok(Recovered { segment, scanned: Some(scanned), rebuilt_indexes: rebuild })
 }
 
@@ -182,18 +183,28 @@ fn ends_sane(segment: &Segment, end: Offset, file_bytes: u64) -> Result<bool, Lo
 }
 
 /// Reads the batches from `start` on, indexes them, and cuts the file behind the last good one.
-fn scan(segment: &Segment, file_bytes: u64, start: Start, options: &LogOptions) -> Result<Scanned, LogError> {
+fn scan(
+    segment: &Segment,
+    file_bytes: u64,
+    start: Start,
+    known_max: Option<(i64, i64)>,
+    options: &LogOptions,
+) -> Result<Scanned, LogError> {
     segment
         .offset_index
         .truncate_to(start.position)
         .and_then(|()| segment.time_index.truncate_to(start.expected))
         .and_then(|()| segment.transactions.truncate_to(start.expected))
         .map_err(at(segment.path()))?;
-    if let Some((timestamp_ms, offset)) = segment.time_index.last().map_err(at(segment.path()))? {
+    let known = known_max.map(|(timestamp_ms, offset)| (timestamp_ms, Offset::new(offset)));
+    let indexed = segment.time_index.last().map_err(at(segment.path()))?;
+    if let Some((timestamp_ms, offset)) = known.or(indexed) {
         segment.set_times(Some(MaxTimestamp { timestamp_ms, offset }), None, segment.last_append_ms());
     }
     let now_ms = segment.last_append_ms();
-    note_unindexed(segment, start.position)?;
+    if known.is_none() {
+        note_unindexed(segment, start.position)?;
+    }
     let mut scan = Scan::new(segment.file()?, start.position, file_bytes);
     let mut expected = start.expected;
     let mut since_index = 0;

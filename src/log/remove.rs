@@ -47,14 +47,25 @@ impl PartitionLog {
         }
         let active = Arc::clone(&self.appender.lock().active);
         // Its sync of the folder also makes the names of the segments that stay stable.
-        self.write_checkpoint(&Checkpoint {
-            local_start_offset: first_kept.base.get(),
-            ..self.checkpoint_now(&active)
-        })?;
+        let wanted = Checkpoint { local_start_offset: first_kept.base.get(), ..self.checkpoint_now(&active) };
+        match self.write_checkpoint(&wanted) {
+            Err(error) if error.is_disk_full() => return self.free_one_by_one(gone),
+            other => other?,
+        }
         self.removed_below.fetch_max(first_kept.base.get(), Ordering::AcqRel);
         let when_ms = now_ms.saturating_add(self.options.load().file_delete_delay_ms);
         self.let_go(gone, when_ms)?;
         self.forget_epochs()?;
+        Ok(gone.len())
+    }
+
+    /// Removes segments at once, each stable before the next, without writing anything: one alone leaves no gap, whichever
+    /// of its names a power cut brings back. For a disk that has no room for a checkpoint.
+    fn free_one_by_one(&self, gone: &[Arc<Segment>]) -> Result<usize, LogError> {
+        for segment in gone {
+            self.let_go(std::slice::from_ref(segment), i64::MIN)?;
+            self.purge_deleted(i64::MIN)?;
+        }
         Ok(gone.len())
     }
 
@@ -67,10 +78,7 @@ impl PartitionLog {
         let Some(oldest) = gone.first().filter(|oldest| oldest.next_offset() <= load(&self.recovery_point)) else {
             return Ok(false);
         };
-        // One alone leaves no gap, whichever of its names a power cut brings back.
-        self.let_go(std::slice::from_ref(oldest), i64::MIN)?;
-        self.purge_deleted(i64::MIN)?;
-        Ok(true)
+        self.free_one_by_one(std::slice::from_ref(oldest)).map(|freed| freed > 0)
     }
 
     /// Takes the first segments out of sight and marks their files.

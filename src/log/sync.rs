@@ -96,6 +96,7 @@ impl PartitionLog {
                 has_producers: known.is_some(),
                 base_offset: active.base.get(),
                 entries: active.index_entries(),
+                max_timestamp: active.max_timestamp().map(|max| (max.timestamp_ms, max.offset.get())),
             };
             (recovery, known, active)
         };

@@ -93,6 +93,7 @@ impl PartitionLog {
             has_producers: true,
             base_offset: active.base.get(),
             entries: active.index_entries_below(to, position)?,
+            max_timestamp: None,
         };
         self.set_recovery(recovery);
         self.write_checkpoint(&self.checkpoint_now(active))

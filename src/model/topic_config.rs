@@ -74,7 +74,9 @@ pub struct CleanupPolicy {
 pub struct SegmentConfig {
     /// `segment.bytes`.
     pub bytes: u32,
-    /// `segment.ms`, by record timestamps as Kafka's.
+    /// `segment.ms`, by the broker's clock since the segment's first append. Kafka compares the timestamps of the batch that
+    /// comes and of the first one, so there a segment of a partition that falls idle is never rolled, and a backfill of old
+    /// records rolls one for each `segment.ms` of their time.
     pub ms: i64,
     /// `segment.jitter.ms`.
     pub jitter_ms: i64,

@@ -71,12 +71,23 @@ impl Partition {
             if start == self.log().log_end_offset() && self.watermarks().high_watermark == start {
                 self.log().roll()?;
             }
-            if self.log().advance_log_start(start.min(self.watermarks().high_watermark))? {
+            if self.advance_by_retention(start.min(self.watermarks().high_watermark))? {
                 self.wake_watchers();
             }
         }
         let removed = self.log().delete_segments_below(self.log().log_start_offset(), now_ms)?;
         self.log().purge_deleted(now_ms)?;
         Ok(removed)
+    }
+
+    /// Moves the log start. On a disk without room to write it down, the oldest segments go first: what has expired need
+    /// not be there for the log start to pass it, and a start takes the first segment for where the log starts.
+    fn advance_by_retention(&self, to: Offset) -> Result<bool, log::LogError> {
+        loop {
+            match self.log().advance_log_start(to) {
+                Err(error) if error.is_disk_full() && self.log().free_oldest_segment(to)? => {}
+                other => return other,
+            }
+        }
     }
 }

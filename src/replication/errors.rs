@@ -50,6 +50,12 @@ pub enum AppendError {
         /// How many have to be.
         required: u32,
     },
+    /// The disk is full.
+    #[error(
+        "the disk of the log directory is full: appends are refused below tidelog.log.dir.reserve.bytes of free space; \
+         free some, or let retention or tiering do it"
+    )]
+    DiskFull,
     /// The broker may not lead any more: the catalog's lock is lost.
     #[error("this broker no longer holds the catalog's lock")]
     NotLeader,

@@ -1,22 +1,30 @@
-//! Whether the log directory can still be trusted.
+//! Whether the log directory can still be trusted, and whether it has room.
 //!
 //! Invariant: an I/O error is for good. Only a restart, with its recovery, brings the directory back (Kafka's
-//! KAFKA_STORAGE_ERROR means the same).
+//! KAFKA_STORAGE_ERROR means the same). A full disk is not: appends are refused while it is full and go on when there is
+//! room again; reads, retention and tiering, which make room, go on all the while.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
+
+/// Free bytes below this many times the reserve are warned of, however small the disk.
+const WARN_FACTOR: u64 = 4;
 
 /// The health of one log directory, shared by all its partitions.
 #[derive(Debug)]
 pub struct LogDirHealth {
     failure: watch::Sender<Option<Arc<str>>>,
+    full: AtomicBool,
+    warned: AtomicBool,
 }
 
 impl LogDirHealth {
-    /// A directory without a failure.
+    /// A directory without a failure, with room.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { failure: watch::Sender::new(None) })
+        let failure = watch::Sender::new(None);
+        Arc::new(Self { failure, full: AtomicBool::new(false), warned: AtomicBool::new(false) })
     }
 
     /// Whether nothing has failed yet.
@@ -42,5 +50,128 @@ impl LogDirHealth {
     /// Shows the failure once there is one.
     pub fn subscribe(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.failure.subscribe()
+    }
+
+    /// Whether appends are refused because there is no room.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// A write met a full disk: no appends until the next look finds room.
+    pub fn note_full(&self) {
+        if !self.full.swap(true, Ordering::Relaxed) {
+            tracing::error!("the disk of the log directory is full: appends are refused until there is room");
+            super::metrics::log_dir_full(true);
+        }
+    }
+
+    /// Looks at the room there is. `local_only_bytes` is asked when there is reason to warn.
+    pub fn note_room(&self, room: Room, local_only_bytes: impl FnOnce() -> u64) {
+        let Room { free_bytes, reserve_bytes, .. } = room;
+        super::metrics::log_dir_free(free_bytes);
+        let full = free_bytes < reserve_bytes;
+        if self.full.swap(full, Ordering::Relaxed) != full {
+            if full {
+                tracing::error!(
+                    free_bytes,
+                    reserve_bytes,
+                    "the disk of the log directory is full up to tidelog.log.dir.reserve.bytes: appends are refused until \
+                     there is room"
+                );
+            } else {
+                tracing::info!(free_bytes, "the disk of the log directory has room again: appends are taken");
+            }
+        }
+        super::metrics::log_dir_full(full);
+        let warned = self.warned.load(Ordering::Relaxed);
+        // Once warned it takes some more to be at ease again, so that a disk right at the mark is not told of all day.
+        let enough = if warned { room.low_bytes().saturating_add(room.low_bytes() / 4) } else { room.low_bytes() };
+        let low = free_bytes < enough;
+        if low && !warned {
+            let local_only_bytes = local_only_bytes();
+            tracing::warn!(
+                free_bytes,
+                reserve_bytes,
+                local_only_bytes,
+                "the disk of the log directory is filling up: at tidelog.log.dir.reserve.bytes appends are refused. What \
+                 only the local tier has cannot go before the bucket takes it; see tidelog tier status"
+            );
+        }
+        self.warned.store(low, Ordering::Relaxed);
+        super::metrics::log_dir_low(low);
+    }
+
+    /// Whether the disk is so full that the operator was warned.
+    pub fn is_filling_up(&self) -> bool {
+        self.warned.load(Ordering::Relaxed)
+    }
+}
+
+/// The room that the disk of a log directory has.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// What may still be written.
+    pub free_bytes: u64,
+    /// The disk, used or not.
+    pub total_bytes: u64,
+    /// What is kept free: `tidelog.log.dir.reserve.bytes`.
+    pub reserve_bytes: u64,
+}
+
+impl Room {
+    /// Less free than this is warned of: a tenth of the disk, and never so little that there is no time to act.
+    fn low_bytes(self) -> u64 {
+        (self.total_bytes / 10).max(self.reserve_bytes.saturating_mul(WARN_FACTOR))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(health: &LogDirHealth, free_bytes: u64) -> bool {
+        let mut asked = false;
+        let room = Room { free_bytes, total_bytes: 10_000, reserve_bytes: 100 };
+        health.note_room(room, || {
+            asked = true;
+            0
+        });
+        asked
+    }
+
+    #[test]
+    fn a_full_disk_passes_and_a_failure_does_not() {
+        let health = LogDirHealth::new();
+        note(&health, 5_000);
+        assert!(!health.is_full());
+        note(&health, 99);
+        assert!(health.is_full() && health.is_online());
+        note(&health, 100);
+        assert!(!health.is_full());
+        health.note_full();
+        assert!(health.is_full());
+        note(&health, 100);
+        assert!(!health.is_full());
+        health.fail("first");
+        health.fail("second");
+        assert_eq!(health.subscribe().borrow().as_deref(), Some("first"));
+        note(&health, 100);
+        assert!(!health.is_online());
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_is_told_of_once_and_long_before_appends_are_refused() {
+        let health = LogDirHealth::new();
+        assert!(!note(&health, 1_000), "a tenth is free");
+        assert!(note(&health, 999), "less is");
+        assert!(health.is_filling_up() && !health.is_full());
+        assert!(!note(&health, 500) && !note(&health, 1_100), "it was told");
+        assert!(health.is_filling_up());
+        assert!(!note(&health, 1_250) && !health.is_filling_up());
+        assert!(note(&health, 999), "again, after there was room");
+        let small = Room { free_bytes: 399, total_bytes: 1_000, reserve_bytes: 100 };
+        let health = LogDirHealth::new();
+        health.note_room(small, || 0);
+        assert!(health.is_filling_up(), "four times the reserve, where a tenth is less");
     }
 }

@@ -15,7 +15,7 @@ mod syncer;
 pub use errors::{AppendError, DeleteRecordsError, EpochError, ListOffsetsError, NotServing, ReadError};
 pub use high_watermark::{HighWatermark, Offline};
 pub use list_offsets::{FoundOffset, OffsetSpec};
-pub use log_dir::LogDirHealth;
+pub use log_dir::{LogDirHealth, Room};
 pub use partition::{Acks, Isolation, Partition, PartitionParts, Watermarks};
 pub use read::{Read, ReadBounds};
 pub use syncer::Syncer;

@@ -159,9 +159,17 @@ impl Partition {
         if acks == Acks::All && required > IN_SYNC {
             return Err(AppendError::NotEnoughReplicas { in_sync: IN_SYNC, required });
         }
+        if self.health.is_full() {
+            return Err(AppendError::DiskFull);
+        }
         let appended = match self.stable.log().append(batch, self.leader_epoch, self.clock.now_ms()) {
             Ok(appended) => appended,
-            Err(log::AppendError::Log(error)) if !error.is_disk_full() => {
+            Err(log::AppendError::Log(error)) if error.is_disk_full() => {
+                tracing::error!(%error, "could not append");
+                self.health.note_full();
+                return Err(AppendError::DiskFull);
+            }
+            Err(log::AppendError::Log(error)) => {
                 self.stable.fail(&error.to_string());
                 return Err(log::AppendError::Log(error).into());
             }

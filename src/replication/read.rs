@@ -77,7 +77,11 @@ impl Partition {
             Isolation::ReadUncommitted => watermarks.high_watermark,
             Isolation::ReadCommitted => watermarks.last_stable,
         };
-        let slice = self.log().read(bounds.from, bounds.max_bytes, upper, bounds.at_least_one)?;
+        let read = self.log().read(bounds.from, bounds.max_bytes, upper, bounds.at_least_one);
+        if let Err(log::ReadError::Log(error @ log::LogError::Io { .. })) = &read {
+            self.fail(&error.to_string());
+        }
+        let slice = read?;
         Ok(Read { watermarks, slice, remote: None })
     }
 

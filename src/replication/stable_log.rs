@@ -94,8 +94,13 @@ impl StableLog {
             Err(_) => self.fail("a sync panicked"),
         }
         metrics::sync_done();
+        let online = self.health.is_online();
+        if !online {
+            // Whoever waits for a sync of this log waits in vain.
+            self.watermark.go_offline();
+        }
         let mut turn = self.turn.lock();
-        let again = *turn == Turn::RunningAndWanted && self.health.is_online();
+        let again = *turn == Turn::RunningAndWanted && online;
         *turn = if again { Turn::Queued } else { Turn::Idle };
         again
     }

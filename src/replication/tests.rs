@@ -1,5 +1,7 @@
 //! A partition as a whole: what is acknowledged, what is shown, what happens when the disk fails.
 
+mod disks;
+
 use std::sync::Arc;
 
 use super::*;

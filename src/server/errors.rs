@@ -96,6 +96,7 @@ impl KafkaError for AppendError {
             Self::NotServing(error) => error.kafka(),
             Self::NotEnoughReplicas { .. } => ResponseError::NotEnoughReplicas,
             Self::NotLeader => ResponseError::NotLeaderOrFollower,
+            Self::DiskFull => ResponseError::KafkaStorageError,
             Self::Log(error) => error.kafka(),
         }
     }

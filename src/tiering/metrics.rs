@@ -29,6 +29,11 @@ pub(super) fn copy_lag(bytes: u64, segments: u64) {
     set("kafka_server_brokertopicmetrics_remotecopylagsegments", segments);
 }
 
+/// Bytes that only the local tier has, over all tiered topics, the active segments' too.
+pub(super) fn local_only(bytes: u64) {
+    set("tidelog_tiering_local_only_bytes", bytes);
+}
+
 /// Partitions whose uploads stand still until somebody helps, and those that are paused.
 pub(super) fn uploads_stopped(stopped: u64, paused: u64) {
     set("tidelog_tiering_stopped_partitions_count", stopped);

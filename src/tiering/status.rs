@@ -138,6 +138,17 @@ impl TieredLog {
         waiting.fold((0, 0), |(segments, bytes), segment| (segments + 1, bytes + segment.size_bytes))
     }
 
+    /// Bytes of segments that hold something that is not in the bucket yet, the active one too: local retention cannot
+    /// drop them. None where nothing is to go into the bucket.
+    fn local_only_bytes(&self) -> u64 {
+        let from = match self.view().tiered {
+            TieredTo::NotTiered => return 0,
+            TieredTo::Unknown => Offset::ZERO,
+            TieredTo::Known(tiered_to) => tiered_to,
+        };
+        self.log.segments().into_iter().filter(|segment| segment.end > from).map(|segment| segment.size_bytes).sum()
+    }
+
     /// Whether anything sealed waits for its upload.
     pub fn has_waiting(&self) -> bool {
         match self.view().tiered {
@@ -161,7 +172,12 @@ impl Tiers {
         all
     }
 
-    /// Tells the metrics how far behind the bucket is.
+    /// Bytes of tiered topics that only the local tier has: what a bucket that is away leaves on the disk.
+    pub fn local_only_bytes(&self) -> u64 {
+        self.all_members().iter().map(|member| member.local_only_bytes()).sum()
+    }
+
+    /// Tells the metrics how far behind the bucket is. Asks nothing of it: a bucket that is away is what this is for.
     pub fn report_lag(&self) {
         let (mut bytes, mut segments, mut stopped, mut paused) = (0, 0, 0, 0);
         for status in self.status() {
@@ -171,6 +187,7 @@ impl Tiers {
             paused += u64::from(status.enabled && status.paused);
         }
         metrics::copy_lag(bytes, segments);
+        metrics::local_only(self.local_only_bytes());
         metrics::uploads_stopped(stopped, paused);
     }
 

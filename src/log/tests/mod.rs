@@ -1,6 +1,7 @@
 //! The log as a whole: against a model, under damage, over time.
 
 mod damage;
+mod faults;
 mod model;
 mod times;
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::*;
-use crate::disk::RealDisk;
+use crate::disk::{Disk as _, RealDisk};
 use crate::model::{Codec, LeaderEpoch, Offset, ProducerId, TopicConfig};
 use crate::record::{BatchBuilder, BatchSpec, BatchView, ValidBatch};
 

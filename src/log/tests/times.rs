@@ -56,3 +56,50 @@ fn a_backfill_of_old_timestamps_does_not_roll_at_every_batch() {
     }
     assert_eq!(log.segments().len(), 1);
 }
+
+#[test]
+fn a_segment_rolls_before_it_grows_too_large_and_when_an_index_is_full() {
+    let mut bench = Bench::new();
+    bench.options.segment_bytes = 1_000;
+    let log = bench.open();
+    for n in 0..50 {
+        log.append(&batch(n, 2), EPOCH, 0).unwrap();
+    }
+    let sealed: Vec<_> = log.segments().into_iter().filter(|segment| segment.sealed).collect();
+    let one = batch(0, 2).bytes().len() as u64;
+    assert!(sealed.len() > 2 && sealed.iter().all(|segment| segment.size_bytes <= 1_000));
+    assert!(sealed.iter().all(|segment| segment.size_bytes + 2 * one > 1_000), "no earlier than it must");
+    // One that is larger than a segment stands alone in its own.
+    log.append(&batch(50, 200), EPOCH, 0).unwrap();
+    log.append(&batch(51, 1), EPOCH, 0).unwrap();
+    assert!(log.segments().iter().any(|segment| segment.size_bytes > 1_000 && segment.end - segment.base == 200));
+
+    let mut bench = Bench::new();
+    bench.options.segment_bytes = 1_000_000;
+    bench.options.index_interval_bytes = 0;
+    bench.options.index_bytes = 10 * 8;
+    let log = bench.open();
+    for n in 0..100 {
+        log.append(&batch(n, 1), EPOCH, 0).unwrap();
+    }
+    assert!(log.segments().len() > 8, "{}", log.segments().len());
+    for path in files(&bench.dir(), ".index") {
+        assert!(std::fs::metadata(path).unwrap().len() <= 10 * 8);
+    }
+}
+
+#[test]
+fn partitions_of_a_topic_roll_apart_by_their_jitter() {
+    let mut bench = Bench::new();
+    bench.options.segment_ms = 1_000;
+    bench.options.segment_jitter_ms = 500;
+    let log = bench.open();
+    let mut ages = std::collections::BTreeSet::new();
+    for n in 0..20 {
+        log.append(&batch(n, 1), EPOCH, 0).unwrap();
+        let age = (500..=1_000).find(|age| log.roll_if_due(*age, None).unwrap()).unwrap();
+        ages.insert(age);
+        assert!(!log.roll_if_due(i64::MAX, None).unwrap(), "what is empty does not roll");
+    }
+    assert!(ages.len() > 5, "{ages:?}");
+}

@@ -199,6 +199,13 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
         Check::Any,
         "Starts on an empty or foreign data directory though the catalog knows another one: what was not in the bucket is given up.",
     ),
+    broker(
+        "tidelog.log.dir.reserve.bytes",
+        Kind::Long,
+        "67108864",
+        Check::AtLeast(0),
+        "Appends are refused while the log directory's disk has less than this free: retention and tiering, which make room, need some.",
+    ),
     broker("tidelog.open.files.max", Kind::Int, "4096", Check::AtLeast(16), "Files of sealed segments that stay open."),
     broker(
         "tidelog.orphan.grace.ms",

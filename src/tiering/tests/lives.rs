@@ -327,3 +327,18 @@ async fn more_rows_than_a_page_go_and_a_bucket_that_is_not_well_is_left_alone() 
     assert_eq!(stage.rows().await, vec![]);
     stage.tiers.close().await;
 }
+
+#[tokio::test]
+async fn what_only_the_local_tier_has_is_counted() {
+    let stage = with(|_| {}).await;
+    assert_eq!(stage.tiers.local_only_bytes(), 0);
+    for _ in 0..3 {
+        stage.segment();
+    }
+    stage.produce(3);
+    assert_eq!(stage.tiers.local_only_bytes(), stage.log.log.size_bytes(), "the active segment too");
+    let active = stage.log.log.segments().last().unwrap().size_bytes;
+    stage.upload_all().await;
+    assert_eq!(stage.tiers.local_only_bytes(), active);
+    stage.tiers.close().await;
+}
