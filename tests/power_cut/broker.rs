@@ -378,7 +378,7 @@ fn some(moments: &[Moment]) -> Vec<usize> {
     let mut steps = HashSet::new();
     let mut wanted = |number: &usize| {
         let first = moments[*number].step.is_some_and(|step| steps.insert(step));
-        first || number % every == 0 || number + 1 == moments.len()
+        first || number.is_multiple_of(every) || number + 1 == moments.len()
     };
     (0..moments.len()).filter(|number| wanted(number)).collect()
 }
