@@ -9,10 +9,8 @@
 use std::sync::Arc;
 
 use crate::catalog::{NewTopicRow, StorageError, TopicError};
-use crate::log::LogError;
 use crate::model::limits::PARTITIONS_PER_REQUEST_MAX;
 use crate::model::settings::Values;
-use crate::tiering::RemoteReadError;
 
 use super::assignments::BadAssignment;
 use super::open_topic::{OpenTopicError, TopicParts};
@@ -59,21 +57,9 @@ pub enum CreatePartitionsError {
     /// The catalog failed.
     #[error(transparent)]
     Catalog(#[from] StorageError),
-    /// The disk failed.
+    /// A partition was not opened.
     #[error(transparent)]
-    Log(#[from] LogError),
-    /// The bucket failed.
-    #[error(transparent)]
-    Bucket(RemoteReadError),
-}
-
-impl From<OpenTopicError> for CreatePartitionsError {
-    fn from(error: OpenTopicError) -> Self {
-        match error {
-            OpenTopicError::Log(error) => Self::Log(error),
-            OpenTopicError::Lineage(error) => Self::Bucket(error),
-        }
-    }
+    Open(#[from] OpenTopicError),
 }
 
 impl From<TopicError> for CreatePartitionsError {

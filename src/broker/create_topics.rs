@@ -10,12 +10,10 @@
 use std::sync::Arc;
 
 use crate::catalog::{NewTopicRow, PartitionRow, StorageError, TopicError};
-use crate::log::LogError;
 use crate::model::ids::BadTopicName;
 use crate::model::limits::PARTITIONS_PER_REQUEST_MAX;
 use crate::model::settings::{Before, InvalidSetting, Values};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicId, TopicName, TopicPartition};
-use crate::tiering::RemoteReadError;
 
 use super::assignments::BadAssignment;
 use super::ids::new_id;
@@ -101,21 +99,9 @@ pub enum CreateTopicError {
     /// The catalog failed.
     #[error(transparent)]
     Catalog(#[from] StorageError),
-    /// The disk failed.
+    /// A partition was not opened.
     #[error(transparent)]
-    Log(#[from] LogError),
-    /// The bucket failed.
-    #[error(transparent)]
-    Bucket(RemoteReadError),
-}
-
-impl From<OpenTopicError> for CreateTopicError {
-    fn from(error: OpenTopicError) -> Self {
-        match error {
-            OpenTopicError::Log(error) => Self::Log(error),
-            OpenTopicError::Lineage(error) => Self::Bucket(error),
-        }
-    }
+    Open(#[from] OpenTopicError),
 }
 
 impl From<TopicError> for CreateTopicError {

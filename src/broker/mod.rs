@@ -28,6 +28,7 @@ pub use data_dir::{DataDir, DataDirError, Identity};
 pub use delete_records::DeleteRecordsError;
 pub use delete_topics::DeleteTopicError;
 pub use ids::RandomBytes;
+pub use open_topic::OpenTopicError;
 pub use options::{BrokerOptions, Endpoint};
 pub use registry::{Registry, Topics};
 pub use start::{BrokerParts, StartError};

@@ -4,7 +4,7 @@ use kafka_protocol::ResponseError;
 
 use crate::broker::{
     AlterConfigsError, BadChanges, CreatePartitionsError, CreateTopicError, DeleteRecordsError as DeleteError,
-    DeleteTopicError,
+    DeleteTopicError, OpenTopicError,
 };
 use crate::catalog::StorageError;
 use crate::coordinator::group::GroupError;
@@ -205,6 +205,15 @@ impl KafkaError for StorageError {
     }
 }
 
+impl KafkaError for OpenTopicError {
+    fn kafka(&self) -> ResponseError {
+        match self {
+            Self::Log(error) => error.kafka(),
+            Self::Lineage(error) => error.kafka(),
+        }
+    }
+}
+
 impl KafkaError for CreateTopicError {
     fn kafka(&self) -> ResponseError {
         match self {
@@ -217,8 +226,7 @@ impl KafkaError for CreateTopicError {
             Self::Reserved | Self::AssignedAndCounted(_) => ResponseError::InvalidRequest,
             Self::InvalidConfig(_) => ResponseError::InvalidConfig,
             Self::Catalog(error) => error.kafka(),
-            Self::Log(error) => error.kafka(),
-            Self::Bucket(error) => error.kafka(),
+            Self::Open(error) => error.kafka(),
         }
     }
 }
@@ -231,8 +239,7 @@ impl KafkaError for CreatePartitionsError {
             Self::TooManyPartitions => ResponseError::PolicyViolation,
             Self::Assignment(_) => ResponseError::InvalidReplicaAssignment,
             Self::Catalog(error) => error.kafka(),
-            Self::Log(error) => error.kafka(),
-            Self::Bucket(error) => error.kafka(),
+            Self::Open(error) => error.kafka(),
         }
     }
 }

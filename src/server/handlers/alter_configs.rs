@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
-use super::config_resources::{Alteration, alter};
+use super::config_resources::{Alteration, alter, told};
 use super::wire::text;
 use crate::broker::ConfigChanges;
 use crate::server::dispatch::Call;
@@ -30,13 +30,12 @@ pub async fn handle(call: Arc<Call<FrontEnd>>, request: AlterConfigsRequest) -> 
         .collect();
     let outcomes = alter(call.state(), &alterations, false, request.validate_only).await;
     let responses = alterations.into_iter().zip(outcomes).map(|(alteration, outcome)| {
-        let response = AlterConfigsResourceResponse::default()
+        let (code, message) = told(outcome);
+        AlterConfigsResourceResponse::default()
             .with_resource_type(alteration.resource_type)
-            .with_resource_name(text(alteration.name));
-        match outcome {
-            Ok(()) => response.with_error_message(None),
-            Err((error, message)) => response.with_error_code(error.code()).with_error_message(Some(text(message))),
-        }
+            .with_resource_name(text(alteration.name))
+            .with_error_code(code)
+            .with_error_message(message)
     });
     AlterConfigsResponse::default().with_responses(responses.collect())
 }

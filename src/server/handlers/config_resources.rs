@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::protocol::StrBytes;
 
 use super::config_values::{BROKER, BROKER_LOGGER, BrokerWords, TOPIC, broker_scope};
+use super::wire::text;
 use crate::broker::{BrokerScope, ConfigChanges};
 use crate::server::errors::KafkaError;
 use crate::server::front_end::FrontEnd;
@@ -53,6 +55,14 @@ pub async fn alter(
         });
     }
     outcomes
+}
+
+/// An outcome in the words of both responses: code and message.
+pub fn told(outcome: Result<(), Refusal>) -> (i16, Option<StrBytes>) {
+    match outcome {
+        Ok(()) => (0, None),
+        Err((error, message)) => (error.code(), Some(text(message))),
+    }
 }
 
 fn invalid(message: impl Into<String>) -> Refusal {

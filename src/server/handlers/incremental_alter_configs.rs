@@ -7,7 +7,7 @@ use kafka_protocol::messages::incremental_alter_configs_request::AlterableConfig
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::config_resources::{Alteration, Refusal, alter};
+use super::config_resources::{Alteration, Refusal, alter, told};
 use super::wire::text;
 use crate::broker::{ConfigChange, ConfigChanges, ConfigOperation};
 use crate::server::dispatch::Call;
@@ -29,13 +29,12 @@ pub async fn handle(
         .collect();
     let outcomes = alter(call.state(), &alterations, true, request.validate_only).await;
     let responses = alterations.into_iter().zip(outcomes).map(|(alteration, outcome)| {
-        let response = AlterConfigsResourceResponse::default()
+        let (code, message) = told(outcome);
+        AlterConfigsResourceResponse::default()
             .with_resource_type(alteration.resource_type)
-            .with_resource_name(text(alteration.name));
-        match outcome {
-            Ok(()) => response.with_error_message(None),
-            Err((error, message)) => response.with_error_code(error.code()).with_error_message(Some(text(message))),
-        }
+            .with_resource_name(text(alteration.name))
+            .with_error_code(code)
+            .with_error_message(message)
     });
     IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
 }
