@@ -7,12 +7,9 @@ use futures::FutureExt as _;
 
 use crate::model::BrokerId;
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, FORMAT_VERSION};
 use super::session::{Row, Session, unreadable};
 use super::storage_error::StorageError;
-
-/// The version of everything that a catalog and a bucket agree on.
-pub const FORMAT_VERSION: i64 = 1;
 
 /// Whose catalog it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,12 +7,10 @@
 //! # Crash safety
 //! Writing a batch again leaves what writing it once does, so that whoever does not know how a write ended may repeat it.
 
-use std::collections::BTreeMap;
-
 use futures::FutureExt as _;
 
 use super::catalog::Catalog;
-use super::group_offsets::{GroupOffsetRow, commit, forget};
+use super::group_offsets::{GroupOffsetRow, commit, forget, last_of_each};
 use super::groups::{GroupRow, delete, save};
 use super::session::Session;
 use super::storage_error::StorageError;
@@ -57,10 +55,4 @@ async fn write(session: &mut Session<'_>, batch: &GroupBatch) -> Result<(), Stor
         delete(session, group_id).await?;
     }
     Ok(())
-}
-
-/// In order of their keys: one statement may write a row only once.
-pub(super) fn last_of_each(rows: Vec<GroupOffsetRow>) -> Vec<GroupOffsetRow> {
-    let by_key: BTreeMap<_, _> = rows.into_iter().map(|row| ((row.group_id.clone(), row.tp), row)).collect();
-    by_key.into_values().collect()
 }

@@ -6,6 +6,7 @@
 //! Two commits of one group that overlap in time may be committed in either order: its coordinator waits for the first.
 //! Within one call the last commit of a partition counts.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use futures::FutureExt as _;
@@ -13,7 +14,6 @@ use futures::FutureExt as _;
 use crate::model::{LeaderEpoch, Offset, TopicPartition};
 
 use super::catalog::Catalog;
-use super::group_batches::last_of_each;
 use super::groups::client_text;
 use super::partitions::tp_values;
 use super::session::{Row, Session, Value, unreadable};
@@ -167,4 +167,10 @@ fn offset_row(row: &Row) -> Result<GroupOffsetRow, StorageError> {
         committed_at_ms: row.int("committed_at_ms")?,
         expires_at_ms: row.maybe_int("expires_at_ms")?,
     })
+}
+
+/// In order of their keys: one statement may write a row only once.
+pub(super) fn last_of_each(rows: Vec<GroupOffsetRow>) -> Vec<GroupOffsetRow> {
+    let by_key: BTreeMap<_, _> = rows.into_iter().map(|row| ((row.group_id.clone(), row.tp), row)).collect();
+    by_key.into_values().collect()
 }

@@ -11,9 +11,9 @@ use crate::config::places::{BUCKET, CATALOG, HTTP, PLACES, is_place, without_pas
 use crate::config::{Assignment, Layers, Merged, Origin, ServeOptions, file};
 use crate::model::settings::BrokerSettings;
 
+use super::machine::hostname;
 use super::outcome::{Exit, Failure};
 use super::output::{print, print_json};
-use super::serve::hostname;
 use super::serve_args::ServeArgs;
 use super::table::{table, text};
 

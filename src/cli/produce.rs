@@ -13,11 +13,11 @@ use crate::model::Codec;
 use crate::net::client::produce::RequiredAcks;
 
 use super::connecting::ClusterArgs;
+use super::machine::on_runtime;
 use super::outcome::{Exit, Failure};
 use super::output::{print_json, tell};
 use super::partitioner;
 use super::progress::Progress;
-use super::run::on_runtime;
 use super::sending::{Outgoing, Sending, SendingOptions};
 
 /// The longest line.

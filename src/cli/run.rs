@@ -1,17 +1,12 @@
-//! From arguments to an exit code. The runtime is built here, by hand: one worker for each core.
+//! From arguments to an exit code.
 
-use std::future::Future;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use super::command::{Command, Tidelog};
-use super::outcome::{Exit, Failure};
+use super::outcome::Exit;
 use super::{config_command, consume, demo, output, produce, segments, serve, tier, topics};
-
-/// How long what still runs on the runtime's threads is waited for at the end.
-const LEFTOVERS: Duration = Duration::from_secs(5);
 
 /// Runs the command that was typed.
 pub fn run() -> ExitCode {
@@ -46,18 +41,4 @@ pub fn run() -> ExitCode {
             failure.exit.into()
         }
     }
-}
-
-/// Runs a future to its end on a runtime of its own.
-pub fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores)
-        .thread_name("tidelog")
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))?;
-    let done = runtime.block_on(work);
-    runtime.shutdown_timeout(LEFTOVERS);
-    done
 }

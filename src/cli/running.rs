@@ -18,8 +18,8 @@ use crate::config::ServeOptions;
 use crate::config::listeners::shown;
 use crate::disk::RealDisk;
 use crate::object_storage::{BucketError, ErrorKind, OpenError};
+use crate::server::api_table::table;
 use crate::server::dispatch::Shared;
-use crate::server::front_end::table;
 use crate::server::{FetchLimits, FrontEnd, Server};
 
 use super::outcome::{Exit, Failure};

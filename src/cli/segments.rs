@@ -6,10 +6,10 @@ use indicatif::{BinaryBytes, HumanCount};
 use crate::admin::shown::ShownSegment;
 
 use super::inspect::{self, InspectArgs};
+use super::machine::on_runtime;
 use super::outcome::Failure;
 use super::output::{print, print_json, print_line};
 use super::rows::RowsArgs;
-use super::run::on_runtime;
 use super::table::{right_align, table, text};
 use super::verify::{self, VerifyArgs};
 

@@ -6,8 +6,8 @@ use crate::config::places::without_password;
 use crate::config::{Layers, ServeOptions};
 use crate::telemetry::{LogFormat, start_logs, start_metrics};
 
+use super::machine::{hostname, on_runtime};
 use super::outcome::Failure;
-use super::run::on_runtime;
 use super::running::Running;
 use super::serve_args::ServeArgs;
 use super::{output, signals};
@@ -35,11 +35,6 @@ fn options(layers: Layers) -> Result<ServeOptions, Failure> {
         tracing::warn!("{warning}");
     }
     Ok(options)
-}
-
-/// This machine's name.
-pub fn hostname() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Connections and segments are files, and what a shell gives is too few for them: takes as many as the system allows, and

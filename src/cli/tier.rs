@@ -6,9 +6,9 @@ use indicatif::BinaryBytes;
 use crate::admin::shown::{ShownTier, SkipWish, Skipped};
 
 use super::admin_client::{AdminArgs, AdminClient};
+use super::machine::on_runtime;
 use super::outcome::{Exit, Failure};
 use super::output::{print, print_json, print_line};
-use super::run::on_runtime;
 use super::table::{or_dash, right_align, table, text};
 
 /// What to do with the tiers.

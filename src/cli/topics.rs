@@ -14,9 +14,9 @@ use crate::net::client::{ClientError, KafkaClient, TopicMetadata};
 
 use super::connecting::{ClusterArgs, topic};
 use super::keeping::Keeping;
+use super::machine::on_runtime;
 use super::outcome::Failure;
 use super::output::{print, print_json, print_line, tell};
-use super::run::on_runtime;
 use super::table::{or_dash, right_align, table, text};
 
 /// How long a new topic's leaders are waited for.

@@ -1,8 +1,8 @@
 //! Layer 7: the Kafka front end. The wire's structs stop here: handlers turn them into the broker's plain types.
 //!
-//! In reading order: the table of what is served ([`dispatch`]), how one connection's frames reach it ([`session`]),
-//! how replies leave ([`reply`]), the socket that all of it hangs on ([`listening`]), and one file per request in
-//! [`handlers`].
+//! In reading order: what a table of requests is ([`dispatch`]), how one connection's frames reach it ([`session`]),
+//! how replies leave ([`reply`]), the socket that all of it hangs on ([`listening`]), what handlers work on
+//! ([`front_end`]), one file per request in [`handlers`], and which of them are served ([`api_table`]).
 
 pub mod dispatch;
 pub mod session;
@@ -20,10 +20,13 @@ mod options;
 pub mod front_end;
 pub mod handlers;
 
+pub mod api_table;
+
 mod metrics;
 
+pub use api_table::table;
 pub use dispatch::Shared;
-pub use front_end::{FetchLimits, FrontEnd, Node, table};
+pub use front_end::{FetchLimits, FrontEnd, Node};
 pub use listening::{BindError, Server};
 pub use options::ServerOptions;
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde::Serialize;
 
+use crate::cli::machine::on_runtime;
 use crate::cli::outcome::Failure;
 use crate::cli::output::{print, print_json};
 use crate::cli::partitioner;
 use crate::cli::progress::{Done, Progress, per_second};
-use crate::cli::run::on_runtime;
 use crate::cli::sending::{Outgoing, Sending, SendingOptions};
 use crate::model::{Codec, Offset};
 use crate::net::client::produce::RequiredAcks;

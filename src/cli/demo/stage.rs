@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::broker::Broker;
+use crate::cli::machine::hostname;
 use crate::cli::outcome::Failure;
 use crate::cli::running::Running;
-use crate::cli::serve::hostname;
 use crate::clock::{Clock, SystemClock};
 use crate::config::places::HTTP;
 use crate::config::{Assignment, Layers, Origin, ServeOptions};

@@ -20,8 +20,8 @@ use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, Codec, LeaderEpoch, Offset};
 use crate::object_storage::{BucketOptions, FaultPlan};
 use crate::record::{BatchBuilder, BatchSpec};
+use crate::server::api_table::table;
 use crate::server::dispatch::Shared;
-use crate::server::front_end::table;
 use crate::server::{FetchLimits, FrontEnd, Server, ServerOptions};
 
 thread_local! {
