@@ -16,11 +16,11 @@ use crate::net::client::{KafkaClient, TopicMetadata};
 use crate::record::Record;
 
 use super::connecting::{self, ClusterArgs};
+use super::machine::on_runtime;
 use super::outcome::{Exit, Failure};
 use super::output::{check, tell};
 use super::progress::Progress;
 use super::reading::{Arrived, Cursor, Reading};
-use super::run::on_runtime;
 use super::start_at::StartAt;
 
 /// What to read, and how to show it.
@@ -40,6 +40,9 @@ pub struct ConsumeArgs {
     /// Only this partition; may be repeated
     #[arg(short, long)]
     pub partition: Vec<i32>,
+    /// Whether records of transactions that are open or were aborted are shown too
+    #[arg(long, value_enum, default_value_t)]
+    pub isolation_level: IsolationArg,
     /// How a record is written
     #[arg(long, value_enum, default_value_t)]
     pub format: FormatArg,
@@ -54,6 +57,27 @@ pub struct ConsumeArgs {
     pub quiet: bool,
     #[command(flatten)]
     cluster: ClusterArgs,
+}
+
+/// Which records of transactions are shown. The names are Kafka's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IsolationArg {
+    /// All.
+    #[default]
+    #[value(name = "read_uncommitted")]
+    ReadUncommitted,
+    /// Those of transactions that were committed.
+    #[value(name = "read_committed")]
+    ReadCommitted,
+}
+
+impl IsolationArg {
+    fn end(self) -> OffsetSpec {
+        match self {
+            Self::ReadUncommitted => OffsetSpec::Latest,
+            Self::ReadCommitted => OffsetSpec::LastStable,
+        }
+    }
 }
 
 /// How a record is written.
@@ -82,7 +106,9 @@ async fn consume(args: &ConsumeArgs) -> Result<(), Failure> {
     let clock = Arc::clone(client.clock());
     let mut progress = Progress::start("read", &clock);
     let mut printer = Printer::new(args);
-    let reading = Reading::start(client, &args.topic, cursors.clone(), leaders, FetchBounds::default());
+    let committed = args.isolation_level == IsolationArg::ReadCommitted;
+    let bounds = FetchBounds { committed, ..FetchBounds::default() };
+    let reading = Reading::start(client, &args.topic, cursors.clone(), leaders, bounds);
     let read = reading.run(|arrived| {
         let end = cursors.get(&arrived.partition).and_then(|cursor| cursor.end);
         printer.print(arrived, end, &mut progress)
@@ -123,9 +149,9 @@ async fn cursors(
     leaders: &BTreeMap<i32, i32>,
 ) -> Result<BTreeMap<i32, Cursor>, Failure> {
     let partitions: Vec<i32> = leaders.keys().copied().collect();
-    let start = args.from.offsets(client, &args.topic, &partitions).await?;
+    let start = args.from.offsets(client, &args.topic, &partitions, args.isolation_level.end()).await?;
     let end = match args.to_end {
-        true => client.offsets(&args.topic, &partitions, OffsetSpec::Latest).await?,
+        true => client.offsets(&args.topic, &partitions, args.isolation_level.end()).await?,
         false => BTreeMap::new(),
     };
     let cursor = |(partition, next): (i32, i64)| {

@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::net::client::fetch::{FetchBounds, FetchFrom, Fetched};
+use crate::net::client::fetch::{AbortedTransaction, FetchBounds, FetchFrom, Fetched};
 use crate::net::client::{ClientError, KafkaClient};
-use crate::record::{BatchView, Batches};
+use crate::record::{BatchError, BatchView, Batches};
 
+use super::aborted::Aborted;
 use super::outcome::{Exit, Failure};
 
 /// How long nothing but errors may come.
@@ -68,17 +69,21 @@ pub struct Arrived {
     pub partition: i32,
     /// Records before it were not asked for.
     pub from: i64,
+    aborted: Vec<AbortedTransaction>,
     records: bytes::Bytes,
 }
 
 impl Arrived {
-    /// The batches.
+    /// The batches, but for those of transactions that were aborted, where only committed ones are read.
     pub fn batches(&self) -> impl Iterator<Item = Result<BatchView<'_>, Failure>> {
-        let wrong = |error| Failure::new(Exit::Wrong, format!("partition {}: {error}", self.partition));
-        Batches::new(&self.records).map(move |batch| {
-            let batch = batch.map_err(wrong)?;
-            batch.verify_crc().map_err(wrong)?;
-            Ok(batch)
+        let mut aborted = Aborted::new(&self.aborted);
+        let wrong = |error: BatchError| Failure::new(Exit::Wrong, format!("partition {}: {error}", self.partition));
+        Batches::new(&self.records).filter_map(move |batch| {
+            let wanted = batch.and_then(|batch| {
+                batch.verify_crc()?;
+                Ok((!aborted.holds(&batch)?).then_some(batch))
+            });
+            wanted.map_err(wrong).transpose()
         })
     }
 
@@ -182,7 +187,7 @@ impl Reading {
             Err(error) => return (Vec::new(), Some(error)),
         };
         let (mut arrived, mut failed) = (Vec::new(), None);
-        for Fetched { partition, error, records, .. } in fetched {
+        for Fetched { partition, error, aborted, records, .. } in fetched {
             if let Some(error) = error {
                 failed.get_or_insert(ClientError::from(error));
                 continue;
@@ -196,7 +201,7 @@ impl Reading {
             if let Some(last) = Batches::new(&records).map_while(Result::ok).last() {
                 cursor.next = cursor.next.max(last.header().next_offset().get());
             }
-            arrived.push(Arrived { partition, from, records });
+            arrived.push(Arrived { partition, from, aborted, records });
         }
         (arrived, failed)
     }

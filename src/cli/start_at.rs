@@ -55,15 +55,16 @@ impl FromStr for StartAt {
 }
 
 impl StartAt {
-    /// The offset in each partition.
+    /// The offset in each partition; `end` says which end is meant.
     pub async fn offsets(
         self,
         client: &KafkaClient,
         topic: &str,
         partitions: &[i32],
+        end: OffsetSpec,
     ) -> Result<BTreeMap<i32, i64>, Failure> {
         let ask = |spec| client.offsets(topic, partitions, spec);
-        let (start, end) = (ask(OffsetSpec::Earliest).await?, ask(OffsetSpec::Latest).await?);
+        let (start, end) = (ask(OffsetSpec::Earliest).await?, ask(end).await?);
         let by_time = match self {
             Self::Time(ms) => ask(OffsetSpec::Timestamp(ms)).await?,
             _ => BTreeMap::new(),

@@ -7,6 +7,7 @@ use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListO
 
 use super::cluster::{KafkaClient, topic_name};
 use super::error::{ClientError, KafkaError};
+use super::fetch::{READ_COMMITTED, READ_UNCOMMITTED};
 
 /// What an offset is asked by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum OffsetSpec {
     Earliest,
     /// The next that will be given.
     Latest,
+    /// The end of what transactions have decided.
+    LastStable,
     /// The first of the local tier.
     EarliestLocal,
     /// The last that is in the remote tier.
@@ -26,7 +29,7 @@ pub enum OffsetSpec {
 impl OffsetSpec {
     const fn wire(self) -> i64 {
         match self {
-            Self::Latest => -1,
+            Self::Latest | Self::LastStable => -1,
             Self::Earliest => -2,
             Self::EarliestLocal => -4,
             Self::LatestTiered => -5,
@@ -34,9 +37,18 @@ impl OffsetSpec {
         }
     }
 
+    /// The isolation level that is asked with.
+    const fn isolation(self) -> i8 {
+        match self {
+            Self::LastStable => READ_COMMITTED,
+            _ => READ_UNCOMMITTED,
+        }
+    }
+
     /// The version that first knows it.
     const fn since(self) -> i16 {
         match self {
+            Self::LastStable => 2,
             Self::EarliestLocal => 8,
             Self::LatestTiered => 9,
             _ => 1,
@@ -103,7 +115,10 @@ impl KafkaClient {
             });
             let mut asked_topic = ListOffsetsTopic::default().with_name(topic_name(topic));
             asked_topic.partitions = asked.collect();
-            let mut request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked_topic]);
+            let mut request = ListOffsetsRequest::default()
+                .with_replica_id((-1).into())
+                .with_isolation_level(spec.isolation())
+                .with_topics(vec![asked_topic]);
             if version >= 10 {
                 request.timeout_ms = 30_000;
             }
