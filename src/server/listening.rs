@@ -120,7 +120,7 @@ impl<B: Send + Sync + 'static> Accepting<B> {
             };
             let connection =
                 Connection::new(stream, slot, self.memory.clone(), self.options.clone(), Arc::clone(&self.clock));
-            let mut session = Session::new(Arc::clone(&self.shared), peer, connection.hurry());
+            let mut session = Session::new(Arc::clone(&self.shared), peer, connection.hurry(), Arc::clone(&self.clock));
             let (drain, abort) = (self.drain.clone(), self.abort.clone());
             self.tasks.spawn(async move {
                 tokio::select! {

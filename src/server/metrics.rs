@@ -1,11 +1,18 @@
 //! What the Kafka front end reports. One function per observation.
 
+use std::time::Duration;
+
 use kafka_protocol::messages::ApiKey;
-use metrics::counter;
+use metrics::{counter, histogram};
 
 /// A request of a kind that is served.
 pub(super) fn request_received(api: ApiKey) {
     counter!("tidelog_server_requests_total", "api" => api_name(api)).increment(1);
+}
+
+/// A request whose reply can leave, and how long that took, with all that it waited for.
+pub(super) fn request_answered(api: ApiKey, took: Duration) {
+    histogram!("tidelog_server_request_seconds", "api" => api_name(api)).record(took);
 }
 
 /// A request that closed its connection.

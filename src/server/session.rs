@@ -6,8 +6,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures::FutureExt as _;
 use kafka_protocol::messages::{ApiKey, RequestHeader};
 use kafka_protocol::protocol::Decodable;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +18,7 @@ use tracing::{Instrument, Span};
 use super::dispatch::{Call, Malformed, Shared};
 use super::handlers::api_versions;
 use super::metrics;
+use crate::clock::Clock;
 use crate::net::{Answer, Service};
 
 /// What every request begins with: kind, version, correlation id.
@@ -70,16 +73,18 @@ pub struct Session<B> {
     shared: Arc<Shared<B>>,
     peer: SocketAddr,
     hurry: CancellationToken,
+    clock: Arc<dyn Clock>,
 }
 
 impl<B> Session<B> {
     /// Serves `peer`.
-    pub fn new(shared: Arc<Shared<B>>, peer: SocketAddr, hurry: CancellationToken) -> Self {
-        Self { shared, peer, hurry }
+    pub fn new(shared: Arc<Shared<B>>, peer: SocketAddr, hurry: CancellationToken, clock: Arc<dyn Clock>) -> Self {
+        Self { shared, peer, hurry, clock }
     }
 
     fn start(&self, frame: Bytes) -> Result<Answer, Refused> {
         let mut fixed = frame.get(..FIXED_BYTES).ok_or(Refused::Short(frame.len()))?;
+        let began = self.clock.monotonic();
         let (key, version, correlation_id) = (fixed.get_i16(), fixed.get_i16(), fixed.get_i32());
         let row = self.shared.table.find(key).ok_or(Refused::UnknownKind(key))?;
         metrics::request_received(row.key);
@@ -110,7 +115,35 @@ impl<B> Session<B> {
             hurry: self.hurry.clone(),
         };
         let answer = span.in_scope(|| (row.start)(call, body));
-        answer.map(|answer| within(span, answer)).map_err(|malformed| Refused::Body(row.key, version, malformed))
+        let answer = answer.map_err(|malformed| Refused::Body(row.key, version, malformed))?;
+        let watch = Stopwatch { api: row.key, began, clock: Arc::clone(&self.clock) };
+        Ok(watch.time(within(span, answer)))
+    }
+}
+
+/// Reports how long a request took: now, or when its wait ends.
+#[derive(Debug)]
+struct Stopwatch {
+    api: ApiKey,
+    began: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl Stopwatch {
+    fn stop(&self) {
+        metrics::request_answered(self.api, self.clock.monotonic().saturating_sub(self.began));
+    }
+
+    fn time(self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Now(_) | Answer::Silent => {
+                self.stop();
+                answer
+            }
+            Answer::Later(reply) => Answer::Later(Box::pin(reply.inspect(move |_| self.stop()))),
+            Answer::Alone(reply) => Answer::Alone(Box::pin(reply.inspect(move |_| self.stop()))),
+            Answer::Close => answer,
+        }
     }
 }
 

@@ -74,9 +74,13 @@ fn http_that_cannot_listen_is_told_with_the_remedy() {
 
 #[test]
 fn metrics_are_named_alike() {
-    let serving = Home::new().serve(&[]);
+    let home = Home::new();
+    let serving = home.serve(&[]);
+    home.run(&["topics", "list", "-b", &serving.kafka]).expect(0, "");
     let answer = serving.get("/metrics");
     let body = answer.split_once("\r\n\r\n").unwrap().1;
+    let took = "tidelog_server_request_seconds_bucket{api=\"Metadata\",le=\"+Inf\"} ";
+    assert!(body.contains(took), "{body}");
     let names: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     assert!(names.contains(&"process_resident_memory_bytes"), "{names:?}");
     assert!(names.iter().any(|name| name.starts_with("tidelog_object_storage_")), "{names:?}");

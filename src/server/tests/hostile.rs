@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, batch, fetch, produce};
 use super::samples::sample;
+use crate::clock::SystemClock;
 use crate::net::{Answer, Service as _};
-use crate::server::front_end::table;
+use crate::server::api_table::table;
 use crate::server::session::Session;
 use crate::server::{FetchLimits, FrontEnd, Shared};
 
@@ -38,7 +39,7 @@ impl Ear {
         let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
         let hurry = CancellationToken::new();
         hurry.cancel();
-        Self { session: Session::new(shared, "127.0.0.1:1".parse().unwrap(), hurry) }
+        Self { session: Session::new(shared, "127.0.0.1:1".parse().unwrap(), hurry, SystemClock::shared()) }
     }
 
     /// Whether there was an answer, rather than the end of the connection.
