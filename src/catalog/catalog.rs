@@ -9,22 +9,26 @@
 //! # Cancellation
 //! A caller that goes away may leave its write done.
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::disk::Disk;
 
-use super::cluster::FORMAT_VERSION;
 use super::open_error::OpenError;
 use super::options::CatalogOptions;
-use super::postgres::Postgres;
+use super::postgres::{self, Postgres};
 use super::session::Session;
-use super::sqlite::Sqlite;
+use super::sqlite::{self, Sqlite};
 use super::storage_error::{StorageError, WriteError};
 use super::writer::{Work, call};
+
+/// The version of everything that a catalog and a bucket agree on.
+pub const FORMAT_VERSION: i64 = 1;
 
 /// An open catalog. Cheap to share.
 #[derive(Debug, Clone)]
@@ -47,19 +51,60 @@ impl Catalog {
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
-        let backend = if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
-            Backend::Sqlite(Sqlite::open(&PathBuf::from(path), options, disk, Arc::clone(&clock)).await?)
-        } else {
-            let refused = || OpenError::Url { url: shown(url) };
-            let parsed = url::Url::parse(url).map_err(|_| refused())?;
-            if !matches!(parsed.scheme(), "postgres" | "postgresql") {
-                return Err(refused());
-            }
-            Backend::Postgres(Postgres::open(&parsed, options, Arc::clone(&clock)).await?)
+        let backend = match place(url)? {
+            Place::File(path) => Backend::Sqlite(Sqlite::open(&path, options, disk, Arc::clone(&clock)).await?),
+            Place::Server(url) => Backend::Postgres(Postgres::open(&url, options, Arc::clone(&clock)).await?),
         };
         let catalog = Self { backend: Arc::new(backend), clock };
         catalog.refuse_newer(url).await?;
         Ok(catalog)
+    }
+
+    /// Opens a catalog only to look into it, whether or not a broker has it: it takes no lock and changes nothing, and
+    /// whatever would write is refused.
+    pub async fn open_to_read(
+        url: &str,
+        options: &CatalogOptions,
+        disk: &dyn Disk,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let backend = match place(url)? {
+            Place::File(path) => Backend::Sqlite(Sqlite::open_to_read(&path, options, disk).await?),
+            Place::Server(url) => Backend::Postgres(Postgres::open_to_read(&url, options, Arc::clone(&clock)).await?),
+        };
+        let catalog = Self { backend: Arc::new(backend), clock };
+        if let Err(error) = catalog.expect_our_form(url).await {
+            catalog.close().await;
+            return Err(error);
+        }
+        catalog.refuse_newer(url).await?;
+        Ok(catalog)
+    }
+
+    /// The tables have this version's form: nobody brings them to it here.
+    async fn expect_our_form(&self, url: &str) -> Result<(), OpenError> {
+        let migrations = match self.backend.as_ref() {
+            Backend::Sqlite(_) => &sqlite::MIGRATIONS,
+            Backend::Postgres(_) => &postgres::MIGRATIONS,
+        };
+        let ours = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
+        let version = self.read((), |session, ()| {
+            async move {
+                let row = session.row("SELECT max(version) AS version FROM _sqlx_migrations", &[]).await?;
+                row.map(|row| row.maybe_int("version")).transpose()
+            }
+            .boxed()
+        });
+        let catalog = shown(url);
+        let theirs = match version.await {
+            Ok(version) => version.flatten().unwrap_or_default(),
+            Err(source) => return Err(OpenError::Storage { catalog, source }),
+        };
+        match theirs.cmp(&ours) {
+            Ordering::Less => Err(OpenError::Older { catalog, theirs, ours }),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(OpenError::Newer { catalog, theirs, ours }),
+        }
     }
 
     async fn refuse_newer(&self, url: &str) -> Result<(), OpenError> {
@@ -141,6 +186,21 @@ impl Catalog {
             }
         }
     }
+}
+
+/// Where a catalog is.
+enum Place {
+    File(PathBuf),
+    Server(url::Url),
+}
+
+fn place(url: &str) -> Result<Place, OpenError> {
+    if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+        return Ok(Place::File(PathBuf::from(path)));
+    }
+    let refused = || OpenError::Url { url: shown(url) };
+    let parsed = url::Url::parse(url).map_err(|_| refused())?;
+    if matches!(parsed.scheme(), "postgres" | "postgresql") { Ok(Place::Server(parsed)) } else { Err(refused()) }
 }
 
 /// A URL without what may be secret in it: user, password, parameters.

@@ -27,8 +27,8 @@ mod storage_error;
 mod topics;
 mod writer;
 
-pub use catalog::Catalog;
-pub use cluster::{BrokerRow, ClusterRow, FORMAT_VERSION};
+pub use catalog::{Catalog, FORMAT_VERSION};
+pub use cluster::{BrokerRow, ClusterRow};
 pub use group_batches::GroupBatch;
 pub use group_lists::{Expiry, GroupHead};
 pub use group_offsets::GroupOffsetRow;

@@ -45,6 +45,24 @@ pub enum OpenError {
         /// The newest that this program knows.
         ours: i64,
     },
+    /// Nothing is there to be looked into.
+    #[error("there is no catalog {catalog}")]
+    Missing {
+        /// Which.
+        catalog: String,
+    },
+    /// It was left by an older version, and is only looked into.
+    #[error(
+        "the catalog {catalog} was left by an older tidelog (it is at version {theirs}, this program reads {ours}): start a broker on it once, which brings it there"
+    )]
+    Older {
+        /// Which.
+        catalog: String,
+        /// Its version.
+        theirs: i64,
+        /// The one that this program reads.
+        ours: i64,
+    },
     /// Its tables are not what an earlier version left.
     #[error("the catalog {catalog} cannot be brought to this version's form: {reason}")]
     Migration {

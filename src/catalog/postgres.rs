@@ -31,7 +31,7 @@ use super::session::{Deadline, Session};
 use super::storage_error::{StorageError, WriteError};
 use super::writer::{Verdict, Work, verdict};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The advisory lock's number: "tidelog" in ASCII.
 const LOCK: i64 = 0x0074_6964_656c_6f67;
@@ -66,20 +66,33 @@ impl Postgres {
         let catalog = without_password(url);
         let deadline = Deadline { clock, statement: options.statement_timeout };
         let storage = |source: StorageError| OpenError::Storage { catalog: catalog.clone(), source };
-        let connect: PgConnectOptions = url.as_str().parse().map_err(|_| OpenError::Url { url: catalog.clone() })?;
-        let connect = connect.disable_statement_logging().application_name(&options.holder);
+        let connect = connecting(url, options)?;
         let mut keeper = deadline.bound(connect.connect()).await.map_err(storage)?;
         take_lock(&mut keeper, &deadline, &catalog).await?;
         MIGRATIONS.run(&mut keeper).await.map_err(|error| OpenError::of_migration(&catalog, &MIGRATIONS, &error))?;
-        let pool = deadline
-            .bound(PgPoolOptions::new().max_connections(options.connections.max(2)).connect_with(connect))
-            .await
-            .map_err(storage)?;
+        let pool = pool(connect, options, &deadline).await.map_err(storage)?;
         let lock = Arc::new(watch::Sender::new(true));
         let closing = CancellationToken::new();
         let task = keep_lock(keeper, deadline.clone(), Arc::clone(&lock), closing.clone());
         let keeper = parking_lot::Mutex::new(Some(tokio::spawn(task)));
         Ok(Self { pool, deadline, lock, start_number: AtomicI64::new(0), closing, keeper })
+    }
+
+    /// Opens a catalog to look into it, beside a broker that may have it: no lock, nothing changed.
+    pub(super) async fn open_to_read(
+        url: &url::Url,
+        options: &CatalogOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let deadline = Deadline { clock, statement: options.statement_timeout };
+        let connect = connecting(url, options)?.options([("default_transaction_read_only", "on")]);
+        let pool = pool(connect, options, &deadline)
+            .await
+            .map_err(|source| OpenError::Storage { catalog: without_password(url), source })?;
+        // Without the lock every write is refused.
+        let lock = Arc::new(watch::Sender::new(false));
+        let keeper = parking_lot::Mutex::new(None);
+        Ok(Self { pool, deadline, lock, start_number: AtomicI64::new(0), closing: CancellationToken::new(), keeper })
     }
 
     pub(super) fn started(&self, start_number: i64) {
@@ -157,6 +170,20 @@ impl Postgres {
             tracing::error!("the task that keeps the catalog's lock panicked");
         }
     }
+}
+
+fn connecting(url: &url::Url, options: &CatalogOptions) -> Result<PgConnectOptions, OpenError> {
+    let connect: PgConnectOptions = url.as_str().parse().map_err(|_| OpenError::Url { url: without_password(url) })?;
+    Ok(connect.disable_statement_logging().application_name(&options.holder))
+}
+
+async fn pool(
+    connect: PgConnectOptions,
+    options: &CatalogOptions,
+    deadline: &Deadline,
+) -> Result<PgPool, StorageError> {
+    let pool = PgPoolOptions::new().max_connections(options.connections.max(2));
+    deadline.bound(pool.connect_with(connect)).await
 }
 
 fn without_password(url: &url::Url) -> String {

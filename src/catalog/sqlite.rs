@@ -1,10 +1,12 @@
 //! SQLite: one file beside the logs, one writer, a few readers.
 //!
 //! # Consistency
-//! WAL with `synchronous=FULL`: a commit is on stable storage before anyone is answered, and readers see the last commit.
+//! WAL with `synchronous=FULL`: a commit is on stable storage before anyone is answered, and readers see the last commit,
+//! those of another process too.
 //!
 //! # Crash safety
-//! The lock is the operating system's and goes with the process.
+//! The lock is the operating system's and goes with the process. After a crash the last commits lie in the `-wal` beside the
+//! file; a clean stop leaves the file alone.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,7 @@ use super::reserve::Reserve;
 use super::storage_error::StorageError;
 use super::writer::{Job, QUEUE_JOBS_MAX, Writer};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// An open SQLite catalog.
 #[derive(Debug)]
@@ -65,11 +67,7 @@ impl Sqlite {
         // A new file is real once its folder is synced.
         disk.sync_dir(parent_of(path)).map_err(|error| storage(error.into()))?;
         connection.close().await.map_err(storage)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(options.connections)
-            .connect_with(connect.clone().read_only(true).create_if_missing(false))
-            .await
-            .map_err(storage)?;
+        let readers = readers(connect.clone(), options).await.map_err(storage)?;
         let (queue, jobs) = mpsc::channel(QUEUE_JOBS_MAX);
         let closing = CancellationToken::new();
         let commits = Arc::new(AtomicU64::new(0));
@@ -78,6 +76,7 @@ impl Sqlite {
             options: connect,
             connection: None,
             queue: jobs,
+            readers: readers.clone(),
             reserve: Arc::new(reserve),
             commits: Arc::clone(&commits),
             closing: closing.clone(),
@@ -85,6 +84,28 @@ impl Sqlite {
         };
         let writer = parking_lot::Mutex::new(Some(tokio::spawn(writer.run())));
         Ok(Self { readers, queue, closing, writer, commits })
+    }
+
+    /// Opens a catalog to look into it, beside a broker that may have it: no lock, no writer, nothing changed.
+    pub(super) async fn open_to_read(
+        path: &Path,
+        options: &CatalogOptions,
+        disk: &dyn Disk,
+    ) -> Result<Self, OpenError> {
+        let catalog = path.display().to_string();
+        match disk.try_exists(path) {
+            Ok(true) => {}
+            Ok(false) => return Err(OpenError::Missing { catalog }),
+            Err(error) => return Err(OpenError::Storage { catalog, source: sqlx::Error::from(error).into() }),
+        }
+        let connect = SqliteConnectOptions::new().filename(path).disable_statement_logging();
+        let readers = readers(connect, options)
+            .await
+            .map_err(|error: sqlx::Error| OpenError::Storage { catalog, source: error.into() })?;
+        // Nobody takes from this queue: every write is refused.
+        let (queue, _) = mpsc::channel(1);
+        let writer = parking_lot::Mutex::new(None);
+        Ok(Self { readers, queue, closing: CancellationToken::new(), writer, commits: Arc::default() })
     }
 
     pub(super) async fn submit(&self, job: Box<dyn Job>) -> Result<(), StorageError> {
@@ -102,6 +123,11 @@ impl Sqlite {
         }
         self.readers.close().await;
     }
+}
+
+async fn readers(connect: SqliteConnectOptions, options: &CatalogOptions) -> Result<SqlitePool, sqlx::Error> {
+    let connect = connect.read_only(true).create_if_missing(false);
+    SqlitePoolOptions::new().max_connections(options.connections).connect_with(connect).await
 }
 
 fn real_path(path: &Path) -> io::Result<PathBuf> {

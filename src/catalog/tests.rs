@@ -140,3 +140,19 @@ async fn a_commit_is_stable_when_it_is_answered() {
     assert_eq!(catalog.write((), set).await.unwrap(), (2, "wal".to_owned()));
     catalog.close().await;
 }
+
+#[tokio::test]
+async fn after_a_clean_stop_the_file_alone_is_the_catalog() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let catalog = open(folder.path()).await.unwrap();
+    catalog.cluster("c").await.unwrap();
+    catalog.create_topic(topic("a", 1)).await.unwrap();
+    assert_eq!(catalog.topics().await.unwrap().len(), 1);
+    assert!(folder.path().join("catalog.db-wal").try_exists().unwrap());
+    catalog.close().await;
+    assert!(!folder.path().join("catalog.db-wal").try_exists().unwrap());
+    std::fs::copy(folder.path().join("catalog.db"), elsewhere.path().join("catalog.db")).unwrap();
+    let copy = open(elsewhere.path()).await.unwrap();
+    assert_eq!(copy.known_cluster().await.unwrap().unwrap().cluster_id, "c");
+    assert_eq!(copy.topics().await.unwrap().len(), 1);
+}

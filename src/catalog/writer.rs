@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,8 @@ pub(super) struct Writer {
     /// `None` after a failure: the next batch opens a new one.
     pub(super) connection: Option<SqliteConnection>,
     pub(super) queue: mpsc::Receiver<Box<dyn Job>>,
+    /// Closed before the last commit is folded into the file.
+    pub(super) readers: SqlitePool,
     pub(super) reserve: Arc<Reserve>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) closing: CancellationToken,
@@ -148,12 +150,23 @@ impl Writer {
                 job.answer(committed.clone());
             }
         }
-        if let Some(connection) = self.connection.take()
-            && let Err(error) = connection.close().await
-        {
-            tracing::warn!(%error, "closing the catalog failed");
+        self.readers.close().await;
+        if let Err(error) = self.fold_in().await {
+            tracing::warn!(%error, "closing the catalog failed: its file alone, without the -wal beside it, is not all of it");
         }
         drop(self.lock);
+    }
+
+    /// Writes all commits into the file itself: what is copied after a clean stop is one file. Nobody else has it open.
+    async fn fold_in(&mut self) -> Result<(), StorageError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        };
+        let folded = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+        connection.close().await?;
+        folded?;
+        Ok(())
     }
 
     async fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StorageError> {

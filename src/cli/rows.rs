@@ -1,5 +1,4 @@
-//! Which remote segments the catalog knows: asked of the running broker, which has the catalog to itself, or, where none
-//! runs, read from the catalog.
+//! Which remote segments the catalog knows: asked of the running broker, or read from the catalog, whether one runs or not.
 
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ const PASSING_MAX: i64 = 100_000;
 pub struct RowsArgs {
     #[command(flatten)]
     admin: AdminArgs,
-    /// Read this catalog instead of asking a broker; the broker must not run
+    /// Read this catalog instead of asking a broker, which may run or not
     #[arg(long, value_name = "URL")]
     pub catalog: Option<String>,
 }
@@ -53,9 +52,10 @@ impl RowsArgs {
     pub(super) async fn open(&self, bucket_url: Option<&str>) -> Result<Rows, Failure> {
         let Some(url) = &self.catalog else { return Ok(Rows::Broker(AdminClient::new(&self.admin))) };
         let clock = SystemClock::shared();
-        let opened = Catalog::open(url, &CatalogOptions::default(), Arc::new(RealDisk), Arc::clone(&clock)).await;
+        let opened = Catalog::open_to_read(url, &CatalogOptions::default(), &RealDisk, Arc::clone(&clock)).await;
         let catalog = opened.map_err(|error| match error {
-            OpenError::InUse { .. } => Failure::failed(format!("{error}; or leave --catalog out and ask it by --http")),
+            OpenError::Url { .. } => Failure::usage(error),
+            OpenError::Missing { .. } => Failure::new(Exit::NotFound, error),
             OpenError::Storage { .. } => Failure::new(Exit::Unreachable, error),
             _ => Failure::failed(error),
         })?;

@@ -55,6 +55,12 @@ impl Home {
         Catalog::open(&self.url, &options, RealDisk::shared(), clock).await
     }
 
+    /// Only to look into it.
+    pub async fn look(&self) -> Result<Catalog, OpenError> {
+        let clock = Arc::<ManualClock>::clone(&self.clock);
+        Catalog::open_to_read(&self.url, &CatalogOptions::default(), &RealDisk, clock).await
+    }
+
     /// The catalog, with a cluster in it.
     pub async fn open(&self) -> Catalog {
         let catalog = self.try_open().await.unwrap();

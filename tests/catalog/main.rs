@@ -41,6 +41,7 @@ mod brokers;
 mod clusters;
 mod crashes;
 mod groups;
+mod looks;
 mod migrations;
 mod races;
 mod rewrites;

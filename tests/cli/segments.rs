@@ -74,17 +74,21 @@ fn segments_are_listed_inspected_and_verified() {
 }
 
 #[test]
-fn the_catalog_is_read_where_no_broker_runs() {
+fn the_catalog_is_read_beside_a_broker_and_without_one() {
     let scene = tiered();
     let beside = scene.json(&["segments", "list", "t"]);
     let catalog = format!("sqlite://{}", scene.home.path().join("tidelog-data/catalog.db").display());
-    scene.run(&["segments", "list", "--catalog", &catalog]).expect(1, "by --http");
+    let bucket = scene.home.path().canonicalize().unwrap().join("tidelog-data/bucket");
+    let bucket = format!("file://{}", bucket.display());
+    let list = ["segments", "list", "t", "--json", "--catalog", &catalog, "--bucket", &bucket];
+    assert_eq!(serde_json::from_str::<Value>(&scene.home.run(&list).out).unwrap(), beside);
     let Scene { home, serving } = scene;
     serving.signal(rustix::process::Signal::TERM);
     serving.ended().expect(0, "broker stopped");
-    let bucket = format!("file://{}", home.path().canonicalize().unwrap().join("tidelog-data/bucket").display());
-    let alone = home.run(&["segments", "list", "t", "--json", "--catalog", &catalog, "--bucket", &bucket]);
+    let alone = home.run(&list);
     assert_eq!(serde_json::from_str::<Value>(&alone.out).unwrap(), beside, "{alone:?}");
+    home.run(&["segments", "list", "--catalog", "sqlite://nowhere.db"]).expect(3, "there is no catalog");
+    assert!(!home.path().join("nowhere.db").try_exists().unwrap());
     home.run(&["segments", "verify", "--catalog", &catalog, "--bucket", &bucket]).expect(0, "every record decoded");
     home.run(&["segments", "verify", "--catalog", &catalog]).expect(2, "give --bucket");
 }
