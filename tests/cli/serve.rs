@@ -36,6 +36,27 @@ fn a_broker_tells_where_everything_is_and_ends_with_0_when_asked() {
 }
 
 #[test]
+fn the_catalogs_file_alone_is_enough_after_a_clean_stop() {
+    let home = Home::new();
+    let serving = home.serve(&[]);
+    home.run(&["topics", "create", "orders", "-b", &serving.kafka]).expect(0, "made");
+    serving.signal(Signal::TERM);
+    serving.ended().expect(0, "broker stopped");
+    let data = home.path().join("tidelog-data");
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        let is_beside =
+            path.file_name().unwrap().to_str().unwrap().starts_with("catalog.db") && !path.ends_with("catalog.db");
+        assert!(!path.ends_with("catalog.db-wal"));
+        if is_beside {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let serving = home.serve(&[]);
+    home.run(&["topics", "list", "-b", &serving.kafka]).expect(0, "orders");
+}
+
+#[test]
 fn json_lines_are_for_programs() {
     let home = Home::new();
     home.write("server.properties", "num.network.threads=3\nprocess.roles=broker\n");
