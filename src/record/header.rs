@@ -20,6 +20,8 @@ pub(crate) const CHECKED_AT: usize = 21;
 pub(crate) const MAX_TIMESTAMP_AT: usize = 35;
 /// The only magic that is written today.
 const MAGIC: i8 = 2;
+/// The least that the length field may say in any format; what says less is no batch, whatever its magic.
+pub const BATCH_LENGTH_MIN: i32 = 14;
 
 /// The attribute bits of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -129,13 +131,17 @@ impl BatchHeader {
     pub fn parse(bytes: &[u8]) -> Result<Self, BatchError> {
         let head: &[u8; BATCH_HEADER_BYTES] = bytes.first_chunk().ok_or(()).or_else(|()| cut_or_old(bytes))?;
         let at = Fields(head);
+        let batch_length = i32::from_be_bytes(at.take(8));
+        if batch_length < BATCH_LENGTH_MIN {
+            return Err(BatchError::BadLength(batch_length));
+        }
         let magic = i8::from_be_bytes(at.take(16));
         if magic != MAGIC {
             return Err(BatchError::Magic(magic));
         }
         let header = Self {
             base_offset: Offset::new(i64::from_be_bytes(at.take(0))),
-            batch_length: i32::from_be_bytes(at.take(8)),
+            batch_length,
             leader_epoch: LeaderEpoch::new(i32::from_be_bytes(at.take(12))),
             magic,
             crc: u32::from_be_bytes(at.take(CRC_AT)),

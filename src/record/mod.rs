@@ -21,9 +21,9 @@ mod tests;
 
 pub use builder::{BatchBuilder, BatchFull, BatchSpec};
 pub use error::BatchError;
-pub use header::{Attributes, BatchHeader, LENGTH_PREFIX_BYTES};
+pub use header::{Attributes, BATCH_LENGTH_MIN, BatchHeader, LENGTH_PREFIX_BYTES};
 pub use records::{Headers, Record, RecordIter, Records};
-pub use rules::{RecordError, RecordsRefused, RefusalKind, ValidationError, ValidationRules};
+pub use rules::{RecordError, RecordFault, RecordsRefused, RefusalKind, ValidationError, ValidationRules};
 pub use unpack::{Begins, Unpacking};
 pub use valid::ValidBatch;
 pub use validate::validate;

@@ -43,12 +43,39 @@ impl ValidationRules {
 }
 
 /// One record that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordError {
     /// Its place in the batch.
     pub index: i32,
-    /// Why; for people.
-    pub message: String,
+    /// Why.
+    pub fault: RecordFault,
+}
+
+/// What is wrong with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordFault {
+    /// The topic keeps the last record of each key, and this one has none.
+    #[error("a record without a key in a compacted topic")]
+    NoKey,
+    /// Parquet's texts are UTF-8.
+    #[error("a header's name is not UTF-8")]
+    HeaderName,
+    /// Outside the topic's window.
+    #[error("timestamp {at_ms} is not within [{from_ms}, {to_ms}]")]
+    Timestamp {
+        /// The record's.
+        at_ms: i64,
+        /// Where the window begins.
+        from_ms: i64,
+        /// Where it ends.
+        to_ms: i64,
+    },
+    /// Parquet's times are microseconds.
+    #[error("the timestamp does not fit microseconds of 64 bits")]
+    Microseconds,
+    /// Only a broker may say that records have the time of their append.
+    #[error("a producer may not set the timestamp type to LogAppendTime")]
+    TimestampType,
 }
 
 /// Which of Kafka's errors the refused records make together.
@@ -70,6 +97,8 @@ pub enum RefusalKind {
     InvalidRecord,
     /// INVALID_TIMESTAMP.
     InvalidTimestamp,
+    /// INVALID_PRODUCER_EPOCH.
+    InvalidProducerEpoch,
     /// MESSAGE_TOO_LARGE: clients cut the batch in two and try again, which helps against the bound on what it
     /// unfolds to as well.
     TooLarge,
@@ -103,9 +132,9 @@ pub enum ValidationError {
     /// The header contradicts itself.
     #[error("{0}")]
     Invalid(String),
-    /// The producer set LogAppendTime itself.
-    #[error("invalid timestamp type: a producer should not set it to LogAppendTime")]
-    TimestampType,
+    /// A producer's batch without the producer's epoch.
+    #[error("a batch of producer {0} without an epoch")]
+    NoProducerEpoch(i64),
     /// Single records were refused.
     #[error("one or more records have been rejected: {total} record error(s); the first: {}", first(errors))]
     Records {
@@ -133,9 +162,8 @@ impl ValidationError {
             },
             Self::OldMagic(_) => RefusalKind::OldMagic,
             Self::TooLarge { .. } => RefusalKind::TooLarge,
-            Self::TimestampType | Self::Records { kind: RecordsRefused::Timestamp, .. } => {
-                RefusalKind::InvalidTimestamp
-            }
+            Self::NoProducerEpoch(_) => RefusalKind::InvalidProducerEpoch,
+            Self::Records { kind: RecordsRefused::Timestamp, .. } => RefusalKind::InvalidTimestamp,
             Self::NotOneBatch | Self::Invalid(_) | Self::Records { kind: RecordsRefused::Record, .. } => {
                 RefusalKind::InvalidRecord
             }
@@ -144,5 +172,5 @@ impl ValidationError {
 }
 
 fn first(errors: &[RecordError]) -> String {
-    errors.first().map_or_else(String::new, |error| format!("record {}: {}", error.index, error.message))
+    errors.first().map_or_else(String::new, |error| format!("record {}: {}", error.index, error.fault))
 }

@@ -14,7 +14,7 @@ use crate::model::{Codec, TimestampType};
 use super::builder::{BatchBuilder, BatchSpec, sealed};
 use super::error::BatchError;
 use super::header::BatchHeader;
-use super::rules::{RECORD_ERRORS_MAX, RecordError, RecordsRefused, ValidationError, ValidationRules};
+use super::rules::{RECORD_ERRORS_MAX, RecordError, RecordFault, RecordsRefused, ValidationError, ValidationRules};
 use super::valid::ValidBatch;
 use super::view::BatchView;
 use super::walk::{Seen, walk};
@@ -28,7 +28,8 @@ pub fn validate(bytes: Bytes, rules: &ValidationRules) -> Result<ValidBatch, Val
         Err(BatchError::Cut { .. }) => return Err(ValidationError::NotOneBatch),
         Err(error) => return Err(error.into()),
     };
-    if view.bytes().len() != bytes.len() {
+    let rest = bytes.get(view.bytes().len()..).unwrap_or_default();
+    if BatchView::parse(rest).is_ok() {
         return Err(ValidationError::NotOneBatch);
     }
     let base_offset = view.header().base_offset.get();
@@ -36,10 +37,14 @@ pub fn validate(bytes: Bytes, rules: &ValidationRules) -> Result<ValidBatch, Val
         let text = format!("the base offset of a produced batch should be 0, but it is {base_offset}");
         return Err(ValidationError::Invalid(text));
     }
-    if bytes.len() > rules.max_bytes {
-        return Err(ValidationError::TooLarge { size: bytes.len(), max: rules.max_bytes });
+    if view.bytes().len() > rules.max_bytes {
+        return Err(ValidationError::TooLarge { size: view.bytes().len(), max: rules.max_bytes });
     }
     view.verify_crc()?;
+    // Kafka drops in silence what is no whole batch.
+    if !rest.is_empty() {
+        return Err(ValidationError::NotOneBatch);
+    }
     check_header(view.header())?;
     let max_timestamp_ms = check_records(&view, rules)?;
     let accepted = rewritten(&view, &bytes, max_timestamp_ms, rules)?;
@@ -66,7 +71,10 @@ fn check_header(header: &BatchHeader) -> Result<(), ValidationError> {
     if header.attributes.is_control() {
         return invalid("clients are not allowed to write control records".to_owned());
     }
-    if header.producer_id.is_some() && (header.base_sequence < 0 || header.producer_epoch < 0) {
+    if header.producer_id.is_some() && header.producer_epoch < 0 {
+        return Err(ValidationError::NoProducerEpoch(header.producer_id.0));
+    }
+    if header.producer_id.is_some() && header.base_sequence < 0 {
         return invalid(format!(
             "invalid sequence number {} or epoch {} in record batch with producerId {}",
             header.base_sequence, header.producer_epoch, header.producer_id.0
@@ -76,17 +84,15 @@ fn check_header(header: &BatchHeader) -> Result<(), ValidationError> {
         return invalid("a transactional batch needs a producer id".to_owned());
     }
     header.attributes.codec()?;
-    // Kafka lets this through where the topic keeps CreateTime, and then gives the records other timestamps than those
-    // it has checked.
-    if header.attributes.timestamp_type() == TimestampType::LogAppendTime {
-        return Err(ValidationError::TimestampType);
-    }
     Ok(())
 }
 
 /// Walks the records; returns the greatest timestamp.
 fn check_records(view: &BatchView<'_>, rules: &ValidationRules) -> Result<i64, ValidationError> {
     let base_timestamp_ms = view.header().base_timestamp_ms;
+    // Kafka lets this through where the topic keeps CreateTime, and then gives the records other timestamps than those
+    // it has checked.
+    let claims_append_time = view.header().attributes.timestamp_type() == TimestampType::LogAppendTime;
     let mut max_timestamp_ms = i64::MIN;
     let mut refused = Refused::default();
     let mut sparse = None;
@@ -98,12 +104,13 @@ fn check_records(view: &BatchView<'_>, rules: &ValidationRules) -> Result<i64, V
         }
         // At most one error for a record, the first in Kafka's order.
         if rules.keys_required && !seen.has_key {
-            refused
-                .add(RecordsRefused::Record, index, || "compacted topic cannot accept message without key".to_owned());
+            refused.add(RecordsRefused::Record, index, RecordFault::NoKey);
         } else if !seen.names_are_utf8 {
-            refused.add(RecordsRefused::Record, index, || "a header's name is not UTF-8".to_owned());
+            refused.add(RecordsRefused::Record, index, RecordFault::HeaderName);
         } else if rules.timestamp_type == TimestampType::CreateTime && !timestamp_is_allowed(timestamp_ms, rules) {
-            refused.add(RecordsRefused::Timestamp, index, || timestamp_refused(timestamp_ms, rules));
+            refused.add(RecordsRefused::Timestamp, index, timestamp_fault(timestamp_ms, rules));
+        } else if claims_append_time {
+            refused.add(RecordsRefused::Timestamp, index, RecordFault::TimestampType);
         }
     })?;
     if let Some((index, delta)) = sparse {
@@ -125,13 +132,11 @@ fn window_ms(rules: &ValidationRules) -> RangeInclusive<i64> {
         ..=rules.now_ms.saturating_add(rules.timestamp_after_max_ms)
 }
 
-fn timestamp_refused(timestamp_ms: Option<i64>, rules: &ValidationRules) -> String {
+fn timestamp_fault(timestamp_ms: Option<i64>, rules: &ValidationRules) -> RecordFault {
     let window = window_ms(rules);
     match timestamp_ms.filter(|at| !window.contains(at)) {
-        Some(at) => {
-            format!("timestamp {at} is out of range: it should be within [{}, {}]", window.start(), window.end())
-        }
-        None => "the timestamp does not fit microseconds of 64 bits".to_owned(),
+        Some(at_ms) => RecordFault::Timestamp { at_ms, from_ms: *window.start(), to_ms: *window.end() },
+        None => RecordFault::Microseconds,
     }
 }
 
@@ -143,14 +148,14 @@ struct Refused {
 }
 
 impl Refused {
-    fn add(&mut self, kind: RecordsRefused, index: i32, message: impl FnOnce() -> String) {
+    fn add(&mut self, kind: RecordsRefused, index: i32, fault: RecordFault) {
         // One timestamp makes the whole an INVALID_TIMESTAMP, whatever else is wrong.
         if kind == RecordsRefused::Timestamp || self.kind.is_none() {
             self.kind = Some(kind);
         }
         self.total += 1;
         if self.errors.len() < RECORD_ERRORS_MAX {
-            self.errors.push(RecordError { index, message: message() });
+            self.errors.push(RecordError { index, fault });
         }
     }
 

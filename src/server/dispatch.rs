@@ -61,9 +61,6 @@ pub enum Malformed {
     /// Bytes that cannot be decoded.
     #[error("cannot be decoded: {0}")]
     Undecodable(String),
-    /// Bytes behind the end of the request.
-    #[error("{0} bytes follow the request")]
-    Trailing(usize),
 }
 
 /// Begins to answer a request.
@@ -115,11 +112,9 @@ impl<B> Table<B> {
     }
 }
 
-/// Decodes a request, all of it.
+/// Decodes a request. Bytes behind its end are left alone, as Kafka leaves them.
 pub fn decode<R: Request>(mut body: Bytes, version: i16) -> Result<R, Malformed> {
-    let request =
-        <R as Decodable>::decode(&mut body, version).map_err(|error| Malformed::Undecodable(error.to_string()))?;
-    if body.is_empty() { Ok(request) } else { Err(Malformed::Trailing(body.len())) }
+    <R as Decodable>::decode(&mut body, version).map_err(|error| Malformed::Undecodable(error.to_string()))
 }
 
 /// A row whose handler answers without waiting.

@@ -35,6 +35,7 @@ impl KafkaError for ValidationError {
             RefusalKind::TooLarge => ResponseError::MessageTooLarge,
             RefusalKind::UnsupportedCodec => ResponseError::UnsupportedCompressionType,
             RefusalKind::InvalidTimestamp => ResponseError::InvalidTimestamp,
+            RefusalKind::InvalidProducerEpoch => ResponseError::InvalidProducerEpoch,
             RefusalKind::InvalidRecord | RefusalKind::OldMagic => ResponseError::InvalidRecord,
         }
     }

@@ -167,7 +167,7 @@ fn read_one(
         // Before the offset is looked at: it may lie beyond what this log has.
         return Ok(told_apart(partition, parted, bounds.isolation));
     }
-    let max_bytes = usize::try_from(wanted.max_bytes).unwrap_or(0).min(room.bytes);
+    let max_bytes = usize::try_from(wanted.max_bytes).map_err(|_| ResponseError::InvalidRequest)?.min(room.bytes);
     let at_least_one = room.is_first;
     let Read { watermarks, slice, remote } =
         partition.read(ReadBounds { from, max_bytes, at_least_one, isolation: bounds.isolation }).map_err(|error| {

@@ -167,7 +167,7 @@ impl Sessions {
 
     fn begin(&mut self, asked: &FetchAsked, sessions_max: usize, now: Duration) -> Option<Arc<Mutex<Session>>> {
         let fits = |partitions: usize| partitions + asked.wanted.len() <= PARTITIONS_MAX;
-        if asked.wanted.is_empty() || asked.wanted.len() > PARTITIONS_PER_SESSION_MAX {
+        if asked.wanted.len() > PARTITIONS_PER_SESSION_MAX {
             return None;
         }
         if (self.by_id.len() >= sessions_max || !fits(self.partitions)) && !self.evict_one(now) {
@@ -226,6 +226,13 @@ impl Sessions {
         asked.wanted.into_iter().for_each(|(key, wanted)| session.want(key, wanted));
         asked.forgotten.iter().for_each(|key| session.forget(key));
         let after = session.places.len();
+        if after == 0 {
+            // As in Kafka, a session in which nothing is left is over, and this fetch goes on without one.
+            drop(session);
+            self.by_id.remove(&id);
+            self.partitions = self.partitions.saturating_sub(before);
+            return Ok(FetchPlan { partitions: Vec::new(), context: FetchContext::Full });
+        }
         let partitions = session.entries.iter().flatten().map(|(key, wanted, _)| (key.clone(), *wanted)).collect();
         drop(session);
         self.partitions = self.partitions + after - before.min(self.partitions + after);

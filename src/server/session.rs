@@ -94,7 +94,7 @@ impl<B> Session<B> {
             }
             return Err(Refused::UnknownVersion(row.key, version));
         }
-        let mut body = frame;
+        let mut body = with_text_as_client_id(frame);
         let header = RequestHeader::decode(&mut body, row.key.request_header_version(version))
             .map_err(|error| Refused::Header(row.key, error.to_string()))?;
         let span = tracing::debug_span!(
@@ -145,6 +145,24 @@ impl Stopwatch {
             Answer::Close => answer,
         }
     }
+}
+
+/// The frame with a question mark for every byte of its client id that is no UTF-8: what a client calls itself is no
+/// reason to turn it away.
+fn with_text_as_client_id(frame: Bytes) -> Bytes {
+    let Some((length, rest)) = frame.get(FIXED_BYTES..).and_then(<[u8]>::split_first_chunk) else { return frame };
+    let id = usize::try_from(i16::from_be_bytes(*length)).ok().and_then(|length| rest.get(..length));
+    let Some(id) = id.filter(|id| std::str::from_utf8(id).is_err()) else { return frame };
+    let from = FIXED_BYTES + length.len();
+    let mut mended = frame.to_vec();
+    let mut at = from;
+    for chunk in id.utf8_chunks() {
+        at += chunk.valid().len();
+        let invalid = at..at + chunk.invalid().len();
+        at = invalid.end;
+        mended.get_mut(invalid).into_iter().flatten().for_each(|byte| *byte = b'?');
+    }
+    mended.into()
 }
 
 /// An answer that is worked out within a span; where nobody looks at spans, it is left as it is.

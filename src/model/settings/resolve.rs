@@ -174,7 +174,7 @@ pub fn appended(list: &str, more: &str) -> String {
     all.join(",")
 }
 
-/// What SUBTRACT makes of it.
+/// What SUBTRACT makes of it. As in Kafka, spaces belong to the items to be taken away, and then there are none such.
 pub fn subtracted(list: &str, less: &str) -> String {
-    items(list).filter(|item| !items(less).any(|gone| gone == *item)).collect::<Vec<_>>().join(",")
+    items(list).filter(|item| !less.split(',').any(|gone| gone == *item)).collect::<Vec<_>>().join(",")
 }

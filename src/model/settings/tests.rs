@@ -194,5 +194,6 @@ fn values_are_checked_and_printed_as_kafka_does() {
 fn lists_are_appended_to_and_subtracted_from() {
     assert_eq!(appended("delete", "compact,delete"), "delete,compact");
     assert_eq!(subtracted("delete, compact", "compact"), "delete");
+    assert_eq!(subtracted("delete,compact", " compact "), "delete,compact");
     assert_eq!(appended("", "compact"), "compact");
 }

@@ -249,9 +249,9 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
         "retention.bytes",
         Kind::Long,
         "-1",
-        Check::AtLeast(-1),
+        Check::Any,
         &[("log.retention.bytes", 1)],
-        "Bytes of a partition, in both tiers, above which its oldest segments go; -1 is no limit.",
+        "Bytes of a partition, in both tiers, above which its oldest segments go; below 0 is no limit.",
     ),
     topic(
         "retention.ms",

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kafka_protocol::ResponseError;
 use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchTopic, ForgottenTopic};
 use uuid::Uuid;
 
 use super::wire::isolation_of;
 use crate::net::{Answer, Reply};
+use crate::replication::Isolation;
 use crate::server::dispatch::{Call, Malformed, decode};
 use crate::server::fetch_read::{Bounds, ReadOne, read_until_enough};
-use crate::server::fetch_response::{self, Fetched, FetchedTopic};
+use crate::server::fetch_response::{self, Fetched, FetchedPartition, FetchedTopic};
 use crate::server::fetch_session::{FetchAsked, FetchContext, FetchPlan, PartitionKey, Told, Wanted};
 use crate::server::front_end::FrontEnd;
 
@@ -26,8 +28,12 @@ const REPLICA_STATE: i16 = 15;
 /// Reads what was asked for.
 pub fn start(call: Call<FrontEnd>, body: Bytes) -> Result<Answer, Malformed> {
     let request: FetchRequest = decode(body, call.version)?;
-    let bounds = bounds_of(&call, &request);
+    let isolation = isolation_of(request.isolation_level);
+    let bounds = bounds_of(&call, &request, isolation.unwrap_or(Isolation::ReadUncommitted));
     let asked = asked_of(call.version, request);
+    if isolation.is_none() {
+        return Ok(encode(&call, refused(call.version, asked.wanted, ResponseError::InvalidRequest)).into());
+    }
     let state = call.state();
     let plan = match state.fetch_sessions.plan(asked, state.clock.monotonic()) {
         Ok(plan) => plan,
@@ -42,13 +48,23 @@ pub fn start(call: Call<FrontEnd>, body: Bytes) -> Result<Answer, Malformed> {
     })))
 }
 
-fn bounds_of(call: &Call<FrontEnd>, request: &FetchRequest) -> Bounds {
+/// A request that is refused as a whole. Before topics had ids every partition was told so too.
+fn refused(version: i16, asked: Vec<(PartitionKey, Wanted)>, error: ResponseError) -> Fetched {
+    let asked = if version < TOPIC_IDS { asked } else { Vec::new() };
+    let failed = asked.into_iter().map(|(key, _)| {
+        let answer = FetchedPartition { aborted: Some(Vec::new()), ..FetchedPartition::failed(key.partition, error) };
+        ReadOne { key, answer }
+    });
+    Fetched { error: Some(error), session_id: 0, topics: answered(failed.collect(), &FetchContext::Full) }
+}
+
+fn bounds_of(call: &Call<FrontEnd>, request: &FetchRequest, isolation: Isolation) -> Bounds {
     let replica = if call.version >= REPLICA_STATE { request.replica_state.replica_id } else { request.replica_id };
     let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(call.state().fetch_limits.bytes_max);
     Bounds {
         by_id: call.version >= TOPIC_IDS,
         from_a_replica: replica.0 >= 0,
-        isolation: isolation_of(request.isolation_level),
+        isolation,
         bytes_max,
         bytes_min: usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
         wait_max: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),

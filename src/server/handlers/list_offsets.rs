@@ -20,7 +20,7 @@ const EPOCHS: i16 = 4;
 /// Finds offsets. A partition that is named twice gets none, as in Kafka.
 pub async fn handle(call: Arc<Call<FrontEnd>>, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let topics = call.state().topics();
-    let isolation = isolation_of(request.isolation_level);
+    let isolation = isolation_of(request.isolation_level).ok_or(ResponseError::InvalidRequest);
     let mut responses = Vec::with_capacity(request.topics.len());
     for asked in request.topics {
         let topic = find_topic(&topics, &asked.name, None);
@@ -39,7 +39,9 @@ pub async fn handle(call: Arc<Call<FrontEnd>>, request: ListOffsetsRequest) -> L
             };
             partitions.push(answer(call.version, one.partition_index, found));
         }
-        responses.push(ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions));
+        if !partitions.is_empty() {
+            responses.push(ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions));
+        }
     }
     ListOffsetsResponse::default().with_topics(responses)
 }
@@ -48,9 +50,9 @@ async fn find(
     version: i16,
     partition: &Arc<Partition>,
     asked: &ListOffsetsPartition,
-    isolation: Isolation,
+    isolation: Result<Isolation, ResponseError>,
 ) -> Result<Option<FoundOffset>, ResponseError> {
-    let spec = spec_of(asked.timestamp, version)?;
+    let (spec, isolation) = (spec_of(asked.timestamp, version)?, isolation?);
     partition.check_epoch(epoch_of(asked.current_leader_epoch)).map_err(|error| error.kafka())?;
     partition.find_offset(spec, isolation).await.map_err(|error| {
         tracing::warn!(%error, topic = %partition.topic(), partition = asked.partition_index, "could not find an offset");

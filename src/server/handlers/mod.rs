@@ -33,4 +33,5 @@ pub mod sync_group;
 mod by_topic;
 mod config_resources;
 mod config_values;
+mod produce_refusal;
 mod wire;

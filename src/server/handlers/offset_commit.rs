@@ -72,7 +72,7 @@ fn offset_of(partition: TopicPartition, one: &OffsetCommitRequestPartition) -> O
     OffsetToCommit {
         partition,
         offset: Offset::new(one.committed_offset),
-        leader_epoch: epoch_of(one.committed_leader_epoch),
+        leader_epoch: epoch_of(one.committed_leader_epoch).filter(|epoch| epoch.get() >= 0),
         metadata: one.committed_metadata.as_deref().unwrap_or_default().to_owned(),
     }
 }

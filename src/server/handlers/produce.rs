@@ -3,6 +3,8 @@
 //! All of it but the wait happens before the next request of the connection is looked at, so appends keep the order
 //! of the requests; the waits of many requests overlap.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +12,14 @@ use bytes::Bytes;
 use futures::future::join_all;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::produce_response::{
-    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
-};
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
+use uuid::Uuid;
 
+use super::produce_refusal::Refusal;
 use crate::model::{Codec, Offset};
 use crate::net::{Answer, Reply};
-use crate::record::{ValidationError, ValidationRules, validate};
+use crate::record::{BatchView, ValidationRules, validate};
 use crate::replication::{Acks, Partition};
 use crate::server::dispatch::{Call, Malformed, decode};
 use crate::server::errors::KafkaError;
@@ -28,8 +29,6 @@ use crate::server::front_end::{FrontEnd, find_partition, find_topic};
 const TOPIC_IDS: i16 = 13;
 /// From this version on clients know zstd.
 const ZSTD: i16 = 7;
-/// From this version on single records are blamed.
-const RECORD_ERRORS: i16 = 8;
 
 /// A wait for one partition, with the places of topic and partition in the answer.
 struct Commit {
@@ -39,60 +38,21 @@ struct Commit {
     upto: Offset,
 }
 
-/// Why a partition's batch was not appended.
-struct Refusal {
-    error: ResponseError,
-    message: Option<String>,
-    records: Vec<(i32, String)>,
-    /// Whether Kafka tells where the log starts beside this error.
-    tells_log_start: bool,
-    log_start: Option<Offset>,
-}
-
-impl Refusal {
-    /// With the log start, where that is told.
-    fn of(mut self, partition: &Partition) -> Self {
-        self.log_start = self.tells_log_start.then(|| partition.watermarks().log_start);
-        self
-    }
-}
-
-impl From<ResponseError> for Refusal {
-    fn from(error: ResponseError) -> Self {
-        Self { error, message: None, records: Vec::new(), tells_log_start: false, log_start: None }
-    }
-}
-
-impl From<ValidationError> for Refusal {
-    fn from(error: ValidationError) -> Self {
-        let (code, message) = (error.kafka(), Some(error.to_string()));
-        let tells_log_start = match &error {
-            ValidationError::NotOneBatch | ValidationError::OldMagic(_) => false,
-            _ => !matches!(code, ResponseError::CorruptMessage | ResponseError::MessageTooLarge),
-        };
-        let records = match error {
-            ValidationError::Records { errors, .. } => {
-                errors.into_iter().map(|record| (record.index, record.message)).collect()
-            }
-            _ => Vec::new(),
-        };
-        Self { error: code, message, records, tells_log_start, log_start: None }
-    }
-}
-
 /// Appends what was sent.
 pub fn start(call: Call<FrontEnd>, body: Bytes) -> Result<Answer, Malformed> {
     let request: ProduceRequest = decode(body, call.version)?;
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let wants_silence = request.acks == 0;
     let acks = acks_of(&request);
     let mut commits = Vec::new();
-    let responses = append_all(&call, request.topic_data, acks, &mut commits);
+    let responses = append_all(&call, each_once(request.topic_data), acks, &mut commits);
     let response = ProduceResponse::default().with_responses(responses);
-    Ok(match acks {
-        Ok(Acks::None) if has_error(&response) => Answer::Close,
-        Ok(Acks::None) => Answer::Silent,
-        _ if commits.is_empty() => reply(&call, &response).into(),
-        _ => Answer::Later(Box::pin(wait(call, response, commits, timeout))),
+    Ok(if wants_silence {
+        if has_error(&response) { Answer::Close } else { Answer::Silent }
+    } else if commits.is_empty() {
+        reply(&call, &response).into()
+    } else {
+        Answer::Later(Box::pin(wait(call, response, commits, timeout)))
     })
 }
 
@@ -103,11 +63,46 @@ fn acks_of(request: &ProduceRequest) -> Result<Acks, ResponseError> {
         -1 => Acks::All,
         _ => return Err(ResponseError::InvalidRequiredAcks),
     };
-    match request.transactional_id {
-        // Whoever uses transactions is told for good, rather than to try again.
-        Some(_) if acks != Acks::None => Err(ResponseError::TransactionalIdAuthorizationFailed),
-        _ => Ok(acks),
+    let batches = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let is_transactional = |data: &PartitionProduceData| {
+        let parsed = BatchView::parse(data.records.as_deref().unwrap_or_default());
+        parsed.is_ok_and(|batch| batch.header().attributes.is_transactional())
+    };
+    // Whoever uses transactions is told for good, rather than to try again; and so is who uses them without an id.
+    if batches.into_iter().any(is_transactional) {
+        return Err(ResponseError::TransactionalIdAuthorizationFailed);
     }
+    Ok(acks)
+}
+
+/// What was sent, each partition once: of one that is named twice the last counts, as in Kafka. A topic without
+/// partitions is not answered.
+fn each_once(sent: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
+    let mut topics: Vec<(TopicProduceData, HashMap<i32, usize>)> = Vec::with_capacity(sent.len());
+    let mut places: HashMap<(TopicName, Uuid), usize> = HashMap::with_capacity(sent.len());
+    for mut topic in sent.into_iter().filter(|topic| !topic.partition_data.is_empty()) {
+        let partitions = std::mem::take(&mut topic.partition_data);
+        let place = *places.entry((topic.name.clone(), topic.topic_id)).or_insert(topics.len());
+        if place == topics.len() {
+            topics.push((topic, HashMap::with_capacity(partitions.len())));
+        }
+        let Some((topic, known)) = topics.get_mut(place) else { continue };
+        for data in partitions {
+            let all = &mut topic.partition_data;
+            match known.entry(data.index) {
+                Entry::Occupied(earlier) => {
+                    if let Some(earlier) = all.get_mut(*earlier.get()) {
+                        *earlier = data;
+                    }
+                }
+                Entry::Vacant(new) => {
+                    new.insert(all.len());
+                    all.push(data);
+                }
+            }
+        }
+    }
+    topics.into_iter().map(|(topic, _)| topic).collect()
 }
 
 fn append_all(
@@ -132,7 +127,7 @@ fn append_all(
                 }
                 Ok(response)
             });
-            partitions.push(appended.unwrap_or_else(|refusal| refused(call.version, index, refusal)));
+            partitions.push(appended.unwrap_or_else(|refusal| refusal.answer(call.version, index)));
         }
         let mut response = TopicProduceResponse::default().with_partition_responses(partitions);
         if call.version >= TOPIC_IDS {
@@ -153,49 +148,17 @@ fn append(
 ) -> Result<(PartitionProduceResponse, Offset), Refusal> {
     let config = partition.config();
     let rules = ValidationRules::of(&config.message, config.cleanup.compact, call.state().clock.now_ms());
-    let batch =
-        validate(data.records.unwrap_or_default(), &rules).map_err(|error| Refusal::from(error).of(partition))?;
-    if batch.header().attributes.is_transactional() {
-        return Err(ResponseError::TransactionalIdAuthorizationFailed.into());
-    }
+    let batch = validate(data.records.unwrap_or_default(), &rules).map_err(|error| Refusal::of(&error, partition))?;
     if call.version < ZSTD && batch.header().attributes.codec() == Ok(Codec::Zstd) {
         return Err(ResponseError::UnsupportedCompressionType.into());
     }
-    let appended = partition.append(&batch, acks).map_err(|error| {
-        let code = error.kafka();
-        if code == ResponseError::KafkaStorageError {
-            tracing::error!(%error, topic = %partition.topic(), partition = data.index, "could not append");
-        }
-        let tells_log_start = !matches!(code, ResponseError::KafkaStorageError | ResponseError::NotLeaderOrFollower);
-        let message = Some(error.to_string());
-        Refusal { error: code, message, records: Vec::new(), tells_log_start, log_start: None }.of(partition)
-    })?;
+    let appended = partition.append(&batch, acks).map_err(|error| Refusal::of_append(&error, partition))?;
     let response = PartitionProduceResponse::default()
         .with_index(data.index)
         .with_base_offset(appended.base_offset.get())
         .with_log_append_time_ms(appended.log_append_time_ms.unwrap_or(-1))
         .with_log_start_offset(partition.watermarks().log_start.get());
     Ok((response, appended.last_offset.next()))
-}
-
-fn refused(version: i16, index: i32, refusal: Refusal) -> PartitionProduceResponse {
-    let mut response = PartitionProduceResponse::default()
-        .with_index(index)
-        .with_error_code(refusal.error.code())
-        .with_base_offset(-1)
-        .with_log_append_time_ms(-1)
-        .with_log_start_offset(refusal.log_start.map_or(-1, Offset::get));
-    if version >= RECORD_ERRORS {
-        let records = refusal.records.into_iter().map(|(index, message)| {
-            BatchIndexAndErrorMessage::default()
-                .with_batch_index(index)
-                .with_batch_index_error_message(Some(StrBytes::from_string(message)))
-        });
-        response = response
-            .with_record_errors(records.collect())
-            .with_error_message(refusal.message.map(StrBytes::from_string));
-    }
-    response
 }
 
 fn has_error(response: &ProduceResponse) -> bool {

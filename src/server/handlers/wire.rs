@@ -27,14 +27,18 @@ pub const MALFORMED: &str = "This most likely occurs because of a request being 
 /// Kafka's words for a topic or partition that is not there.
 pub const NOT_HOSTED: &str = "This server does not host this topic-partition.";
 
-/// An epoch, where a client has one.
+/// An epoch, where a client has one. Only -1 stands for none: what is less is an epoch before all others.
 pub fn epoch_of(number: i32) -> Option<LeaderEpoch> {
-    (number >= 0).then(|| LeaderEpoch::new(number))
+    (number != -1).then(|| LeaderEpoch::new(number))
 }
 
-/// `isolation.level`.
-pub fn isolation_of(level: i8) -> Isolation {
-    if level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted }
+/// `isolation.level`, if there is one of that number.
+pub fn isolation_of(level: i8) -> Option<Isolation> {
+    match level {
+        0 => Some(Isolation::ReadUncommitted),
+        1 => Some(Isolation::ReadCommitted),
+        _ => None,
+    }
 }
 
 /// A text on the wire.

@@ -86,6 +86,18 @@ fn sessions_are_bounded_and_only_old_ones_give_way() {
 }
 
 #[test]
+fn a_session_in_which_nothing_is_left_is_over() {
+    let sessions = FetchSessions::new(10, 1);
+    let id = sessions.plan(asked(0, 0, &[1, 2], &[]), NOW).unwrap().context.session_id();
+    let last = sessions.plan(asked(id, 1, &[], &[1, 2]), NOW).unwrap();
+    assert_eq!((numbers(&last), last.context.session_id(), sessions.len()), (vec![], 0, 0));
+    assert_eq!(sessions.plan(asked(id, 2, &[], &[]), NOW).unwrap_err(), ResponseError::FetchSessionIdNotFound);
+    let empty = sessions.plan(asked(0, 0, &[], &[]), NOW).unwrap().context.session_id();
+    assert!(empty > 0, "one may begin with nothing");
+    assert_eq!(numbers(&sessions.plan(asked(empty, 1, &[3], &[]), NOW).unwrap()), [3]);
+}
+
+#[test]
 fn a_session_that_forgets_and_wants_for_ever_stays_small() {
     let sessions = FetchSessions::new(2, 1);
     let id = sessions.plan(asked(0, 0, &[0], &[]), NOW).unwrap().context.session_id();

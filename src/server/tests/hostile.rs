@@ -95,6 +95,21 @@ async fn arrays_that_claim_two_billion_entries_end_the_connection_or_get_an_answ
 }
 
 #[tokio::test]
+async fn what_kafka_overlooks_is_overlooked() {
+    let bench = Bench::start().await;
+    let mut ear = Ear::of(&bench);
+    for (key, version) in served() {
+        let frame = sample(key, version);
+        assert!(ear.hear([&frame[..], &[7]].concat().into()).await, "{key:?} {version}: a byte behind the request");
+        let client_id = FIXED_BYTES + 2;
+        assert!(frame[client_id].is_ascii(), "{key:?} {version}: the sample names its client");
+        let mut latin = frame.to_vec();
+        latin[client_id] = 0xfc;
+        assert!(ear.hear(latin.into()).await, "{key:?} {version}: a client id that is no UTF-8");
+    }
+}
+
+#[tokio::test]
 async fn frames_that_are_cut_or_damaged_anywhere_never_panic() {
     let bench = Bench::start().await;
     let mut ear = Ear::of(&bench);

@@ -96,9 +96,6 @@ async fn bad_batches_are_refused_with_kafkas_codes() {
     assert_eq!(only(&wire.call(&elsewhere, 9).await).error_code, ResponseError::MessageTooLarge.code());
     let odd_acks = wire.call(&produce(2, 9, batch(&["x"])), 9).await;
     assert_eq!(only(&odd_acks).error_code, ResponseError::InvalidRequiredAcks.code());
-    let id = TransactionalId(StrBytes::from_static_str("t"));
-    let transactional = wire.call(&produce(-1, 9, batch(&["x"])).with_transactional_id(Some(id)), 9).await;
-    assert_eq!(only(&transactional).error_code, ResponseError::TransactionalIdAuthorizationFailed.code());
     let mut unknown_id = produce(-1, 13, batch(&["x"]));
     unknown_id.topic_data[0].topic_id = uuid::Uuid::from_u128(99);
     assert_eq!(only(&wire.call(&unknown_id, 13).await).error_code, ResponseError::UnknownTopicId.code());
@@ -300,4 +297,62 @@ async fn records_are_blamed_one_by_one_and_stamped_by_the_broker() {
         assert_eq!(blamed, [0, 1]);
         assert!(one.record_errors[0].batch_index_error_message.as_deref().unwrap().contains("out of range"));
     }
+}
+
+#[tokio::test]
+async fn a_partition_that_is_written_twice_in_one_request_takes_the_last() {
+    let bench = Bench::start().await;
+    let mut wire = bench.connect().await;
+    let mut request = produce(-1, 9, batch(&["a"]));
+    let mut second = produce(-1, 9, batch(&["b"])).topic_data.remove(0);
+    let third = produce(-1, 9, batch(&["c"])).topic_data.remove(0).partition_data.remove(0);
+    second.partition_data.push(third);
+    request.topic_data.push(second);
+    let response = wire.call(&request, 9).await;
+    assert_eq!((only(&response).error_code, only(&response).base_offset), (0, 0));
+    assert_eq!(values(&wire.call(&fetch(12, &[(0, 0)], 0), 12).await), [(0, "c".to_owned())]);
+    request.topic_data.truncate(1);
+    request.topic_data[0].partition_data.clear();
+    assert!(wire.call(&request, 9).await.responses.is_empty(), "nothing is asked of the topic");
+}
+
+#[tokio::test]
+async fn transactions_are_refused_before_anything_is_written() {
+    let bench = Bench::start().await;
+    let mut wire = bench.connect().await;
+    let spec = BatchSpec {
+        producer: Some((ProducerId(7), 0, 0)),
+        ..BatchSpec::plain(Offset::ZERO, LeaderEpoch::ZERO, Codec::None)
+    };
+    let mut builder = BatchBuilder::new(BatchSpec { attributes: spec.attributes.transactional(), ..spec });
+    builder.push(Offset::ZERO, 1_700_000_000_000, None, Some(b"v"), std::iter::empty()).unwrap();
+    let transactional = builder.build().unwrap().bytes().clone();
+    let refused = wire.call(&produce(-1, 9, transactional.clone()), 9).await;
+    let one = only(&refused);
+    let code = ResponseError::TransactionalIdAuthorizationFailed.code();
+    assert_eq!((one.error_code, one.log_start_offset, one.error_message.clone()), (code, -1, None));
+    let mut named = produce(-1, 9, batch(&["a"]));
+    named.transactional_id = Some(TransactionalId(StrBytes::from_static_str("t")));
+    assert_eq!(only(&wire.call(&named, 9).await).base_offset, 0, "only batches make a transaction");
+    let mut silent = wire;
+    silent.send(&produce(0, 9, transactional), 9).await;
+    assert!(silent.receive_frame().await.is_none(), "who wants no answer is told by the end");
+}
+
+#[tokio::test]
+async fn what_a_fetch_cannot_mean_is_refused() {
+    let bench = Bench::start().await;
+    let mut wire = bench.connect().await;
+    wire.call(&produce(-1, 9, batch(&["a"])), 9).await;
+    let invalid = ResponseError::InvalidRequest.code();
+    for version in [4, 12, 13] {
+        let mut asked = fetch(version, &[(0, 0)], 0);
+        asked.isolation_level = 2;
+        let refused = wire.call(&asked, version).await;
+        assert_eq!(refused.error_code, if version >= 7 { invalid } else { 0 });
+        assert_eq!(refused.responses.len(), usize::from(version < 13), "by name each is told");
+    }
+    let mut asked = fetch(12, &[(0, 0)], 0);
+    asked.topics[0].partitions[0].partition_max_bytes = -1;
+    assert_eq!(wire.call(&asked, 12).await.responses[0].partitions[0].error_code, invalid);
 }
