@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use tidelog::clock::{Clock as _, SystemClock};
+use tidelog::record::{self, BatchError, BatchView};
 
 use super::encode::to_hex;
 
@@ -212,7 +213,7 @@ fn fields(batch: &[u8]) -> Value {
         wide[8 - width..].copy_from_slice(&batch[from..from + width]);
         i64::from_be_bytes(wide)
     };
-    json!({
+    let mut tree = json!({
         "baseOffset": number(0, 8),
         "length": number(8, 4),
         "partitionLeaderEpoch": number(12, 4),
@@ -228,5 +229,29 @@ fn fields(batch: &[u8]) -> Value {
         "baseSequence": number(53, 4),
         "count": number(57, 4),
         "records": to_hex(&batch[61..]),
-    })
+    });
+    if number(21, 2) & 7 != 0 {
+        tree["unfolded"] = unfolded(batch);
+    }
+    tree
+}
+
+/// The records of a packed batch: two compressors may make other bytes of the same.
+fn unfolded(batch: &[u8]) -> Value {
+    let Ok(records) = BatchView::parse(batch).and_then(|batch| batch.records()) else { return json!("unreadable") };
+    let text = |bytes: Option<&[u8]>| bytes.map(to_hex);
+    let tree = |one: Result<record::Record<'_>, BatchError>| match one {
+        Ok(record) => {
+            let headers = record.headers.iter().map(|(name, value)| json!([name, text(value)])).collect::<Vec<_>>();
+            json!({
+                "offset": record.offset.get(),
+                "timestamp": record.timestamp_ms,
+                "keyBytes": text(record.key),
+                "valueBytes": text(record.value),
+                "headers": headers,
+            })
+        }
+        Err(error) => json!(error.to_string()),
+    };
+    records.into_iter().map(tree).collect()
 }

@@ -13,7 +13,6 @@ const IDENTITIES: &[&str] = &[
     "name",
     "topic",
     "topicName",
-    "topicId",
     "partition",
     "partitionIndex",
     "index",
@@ -138,12 +137,12 @@ fn named(elements: &[Value]) -> BTreeMap<String, &Value> {
 
 fn identity(element: &Value) -> Option<String> {
     let fields = element.as_object()?;
-    let parts: Vec<String> = IDENTITIES
-        .iter()
-        .filter_map(|name| fields.get(*name))
-        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        .collect();
-    (!parts.is_empty()).then(|| parts.join(" "))
+    let words = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let parts: Vec<String> =
+        IDENTITIES.iter().filter_map(|name| fields.get(*name)).filter(|value| !value.is_null()).map(words).collect();
+    // Where a topic has a name beside its id, the id is one of its fields.
+    let by_id = || fields.get("topicId").map(words);
+    if parts.is_empty() { by_id() } else { Some(parts.join(" ")) }
 }
 
 /// How many values an answer holds.

@@ -1,8 +1,10 @@
-//! What differs from Kafka on purpose: one list, each row with its reason.
+//! What differs from Kafka on purpose: how a row of the list is read. The list itself is `on_purpose.rs`.
 //!
-//! A row that explains nothing any more fails the suite, so the list never says more than is true.
+//! A row names the API, its versions, the cases and the fields, and what each broker has there. What explains nothing any
+//! more, a field, a place or a whole row, fails the suite, so the list never says more than is true.
 
 use super::compare::Difference;
+use super::on_purpose::ON_PURPOSE;
 
 /// What one of the brokers has at a place.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +15,7 @@ pub enum Has {
     Nothing,
     /// A text, not null.
     Words,
-    /// This, as JSON.
+    /// This, as JSON, or in the words of a connection.
     Exactly(&'static str),
 }
 
@@ -28,52 +30,70 @@ impl Has {
     }
 }
 
+/// A field, what Kafka has there and what Tidelog has. `*` stands for any text.
+pub type Field = (&'static str, Has, Has);
+
 /// A difference on purpose.
 #[derive(Debug)]
 pub struct Row {
     api: &'static str,
-    /// Which cases and steps; `*` stands for any text.
-    place: &'static str,
+    /// Cases and steps; `*` stands for any text.
+    places: &'static [&'static str],
     min_version: i16,
     max_version: i16,
-    /// Which fields; `*` stands for any text.
-    path: &'static str,
-    kafka: Has,
-    ours: Has,
-    pub reason: &'static str,
+    fields: &'static [Field],
+    /// Settings whose names take the place of `?` in a field.
+    names: Option<&'static [&'static str]>,
+    reason: &'static str,
+}
+
+/// In every version, until said otherwise.
+pub const fn row(
+    api: &'static str,
+    places: &'static [&'static str],
+    fields: &'static [Field],
+    reason: &'static str,
+) -> Row {
+    Row { api, places, min_version: 0, max_version: i16::MAX, fields, names: None, reason }
 }
 
 impl Row {
-    const fn at(mut self, place: &'static str) -> Self {
-        self.place = place;
-        self
-    }
-
-    const fn versions(mut self, min: i16, max: i16) -> Self {
+    /// Only in these versions.
+    pub const fn versions(mut self, min: i16, max: i16) -> Self {
         self.min_version = min;
         self.max_version = max;
         self
     }
 
-    /// Whether this row is the reason.
-    pub fn explains(&self, difference: &Difference) -> bool {
-        glob(self.api, &difference.api)
-            && glob(self.place, &difference.place)
-            && (self.min_version..=self.max_version).contains(&difference.version)
-            && glob(self.path, &difference.path)
-            && self.kafka.holds(difference.kafka.as_deref())
-            && self.ours.holds(difference.ours.as_deref())
+    /// Only where a name of this list stands in the place of `?`.
+    pub const fn named(mut self, names: &'static [&'static str]) -> Self {
+        self.names = Some(names);
+        self
     }
 
-    /// As a line of a report.
-    pub fn title(&self) -> String {
-        format!("{} {} at '{}'", self.api, self.path, self.place)
+    /// Which of its places and fields are the reason, if any are.
+    fn explains(&self, difference: &Difference) -> Option<(usize, usize)> {
+        if self.api != difference.api || !(self.min_version..=self.max_version).contains(&difference.version) {
+            return None;
+        }
+        let place = self.places.iter().position(|place| glob(place, &difference.place))?;
+        let field = self.fields.iter().position(|(path, kafka, ours)| {
+            self.is_path(path, &difference.path)
+                && kafka.holds(difference.kafka.as_deref())
+                && ours.holds(difference.ours.as_deref())
+        })?;
+        Some((place, field))
     }
-}
 
-/// In every case and version, until said otherwise.
-const fn row(api: &'static str, path: &'static str, kafka: Has, ours: Has, reason: &'static str) -> Row {
-    Row { api, place: "*", min_version: 0, max_version: i16::MAX, path, kafka, ours, reason }
+    fn is_path(&self, path: &str, text: &str) -> bool {
+        match (self.names, path.split_once('?')) {
+            (Some(names), Some((before, after))) => {
+                let name = text.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                name.is_some_and(|name| names.contains(&name))
+            }
+            _ => glob(path, text),
+        }
+    }
 }
 
 /// Whether a text fits a pattern in which `*` stands for any text.
@@ -92,79 +112,49 @@ fn glob(pattern: &str, text: &str) -> bool {
     last.map_or(rest.is_empty(), |end: &str| rest.ends_with(end))
 }
 
-/// An API that Kafka serves and Tidelog does not.
-const fn unserved(path: &'static str, reason: &'static str) -> Row {
-    row("ApiVersions", path, Anything, Nothing, reason)
+/// Whether the list has a reason for this.
+pub fn is_on_purpose(difference: &Difference) -> bool {
+    ON_PURPOSE.iter().any(|row| row.explains(difference).is_some())
 }
 
-use Has::{Anything, Exactly, Nothing, Words};
+/// What of the list has explained something.
+#[derive(Debug)]
+pub struct Used {
+    /// For each row, how often each place and each field did.
+    rows: Vec<(Vec<usize>, Vec<usize>)>,
+}
 
-/// The list.
-pub const ON_PURPOSE: &[Row] = &[
-    unserved("apiKeys[17]", "authentication comes with an issue of its own"),
-    unserved("apiKeys[24]", "transactions come with an issue of their own"),
-    unserved("apiKeys[25]", "transactions come with an issue of their own"),
-    unserved("apiKeys[26]", "transactions come with an issue of their own"),
-    unserved("apiKeys[27]", "transactions come with an issue of their own"),
-    unserved("apiKeys[28]", "transactions come with an issue of their own"),
-    unserved("apiKeys[29]", "access control comes with an issue of its own"),
-    unserved("apiKeys[30]", "access control comes with an issue of its own"),
-    unserved("apiKeys[31]", "access control comes with an issue of its own"),
-    unserved("apiKeys[34]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[36]", "authentication comes with an issue of its own"),
-    unserved("apiKeys[38]", "delegation tokens belong to authentication"),
-    unserved("apiKeys[39]", "delegation tokens belong to authentication"),
-    unserved("apiKeys[40]", "delegation tokens belong to authentication"),
-    unserved("apiKeys[41]", "delegation tokens belong to authentication"),
-    unserved("apiKeys[43]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[45]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[46]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[48]", "quotas come with an issue of their own"),
-    unserved("apiKeys[49]", "quotas come with an issue of their own"),
-    unserved("apiKeys[50]", "authentication comes with an issue of its own"),
-    unserved("apiKeys[51]", "authentication comes with an issue of its own"),
-    unserved("apiKeys[55]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[57]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[64]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[65]", "transactions come with an issue of their own"),
-    unserved("apiKeys[66]", "transactions come with an issue of their own"),
-    unserved("apiKeys[68]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[69]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[74]", "settings of groups and telemetry, which this lists, are not kept"),
-    unserved("apiKeys[76]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[77]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[78]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[79]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[80]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[81]", "a cluster of one has nothing to move, elect or vote"),
-    unserved("apiKeys[83]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[84]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[85]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[86]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[87]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[88]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[89]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[90]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[91]", "the new group types come with an issue of their own"),
-    unserved("apiKeys[92]", "the new group types come with an issue of their own"),
-    row("ApiVersions", "apiKeys[2].maxVersion", Exactly("11"), Exactly("10"), "the wire crate ends at 10"),
-    row("ApiVersions", "apiKeys[35].maxVersion", Exactly("5"), Exactly("4"), "the wire crate ends at 4"),
-    // The three defaults that differ, and settings that Kafka lacks.
-    row(
-        "*",
-        "*configs[local.retention.ms].value",
-        Exactly(r#""-2""#),
-        Exactly(r#""86400000""#),
-        "a day is kept locally",
-    ),
-    row("*", "*configs[remote.storage.enable].value", Exactly(r#""false""#), Exactly(r#""true""#), "topics are tiered"),
-    row("*", "*configs[tidelog.*]", Nothing, Anything, "a setting that Kafka lacks"),
-    // Where Kafka does not know what went wrong.
-    row("CreatePartitions", "*.errorCode", Exactly("-1"), Exactly("44"), "a bound is named, not an unknown error")
-        .at("create_partitions-counts: more than one request may make"),
-    row("CreatePartitions", "*.errorMessage", Exactly("null"), Words, "a bound is named, not an unknown error")
-        .at("create_partitions-counts: more than one request may make"),
-    row("DescribeTopicPartitions", "*.errorCode", Exactly("-1"), Exactly("17"), "the name is what is wrong")
-        .at("describe_topic_partitions-named: ''")
-        .versions(0, 0),
-];
+impl Used {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self { rows: ON_PURPOSE.iter().map(|row| (vec![0; row.places.len()], vec![0; row.fields.len()])).collect() }
+    }
+
+    /// Whether the list has a reason for this; the first row that has one counts.
+    pub fn explain(&mut self, difference: &Difference) -> bool {
+        let found = ON_PURPOSE.iter().enumerate().find_map(|(at, row)| Some((at, row.explains(difference)?)));
+        if let Some((at, (place, field))) = found {
+            let (places, fields) = &mut self.rows[at];
+            places[place] += 1;
+            fields[field] += 1;
+        }
+        found.is_some()
+    }
+
+    /// How many differences were explained.
+    pub fn count(&self) -> usize {
+        self.rows.iter().flat_map(|(places, _)| places).sum()
+    }
+
+    /// What has explained nothing, in words.
+    pub fn idle(&self) -> Vec<String> {
+        let mut idle = Vec::new();
+        for (row, (places, fields)) in ON_PURPOSE.iter().zip(&self.rows) {
+            let places = row.places.iter().zip(places).map(|(place, used)| (format!("at '{place}'"), *used));
+            let fields = row.fields.iter().zip(fields).map(|((path, ..), used)| (format!("field '{path}'"), *used));
+            let unused = places.chain(fields).filter(|(_, used)| *used == 0);
+            idle.extend(unused.map(|(what, _)| format!("{} {what} ({})", row.api, row.reason)));
+        }
+        idle
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test differential` runs every case against both, then every case against Kafka once more, which has to
 //! show no difference at all, and plants differences that have to be found. What differs on purpose stands in
-//! `differences.rs`. A word after `--` runs the cases whose name holds it; `--kafka` leaves Tidelog out.
+//! `on_purpose.rs`. A word after `--` runs the cases whose name holds it; `--kafka` leaves Tidelog out.
 //! Needs Java and Maven; without them it says that it is skipped.
 
 #![expect(
@@ -23,6 +23,7 @@ mod differences;
 mod encode;
 mod kafka;
 mod normal;
+mod on_purpose;
 mod peer;
 mod planted;
 mod process;
@@ -51,7 +52,7 @@ use transcript::{Entry, Outcome};
 const START: Duration = Duration::from_secs(300);
 
 /// A case that takes longer is named.
-const SLOW: Duration = Duration::from_secs(2);
+const SLOW: Duration = Duration::from_secs(10);
 
 /// What each case was answered, in the order of the cases.
 type Transcripts = Vec<Vec<Entry>>;
@@ -87,6 +88,7 @@ fn against_tidelog(cases: &[&Case], all: bool) -> Report {
     ours.must_live();
     let mut report = Report::new(cases.len(), all);
     report.compare(&first, &second);
+    report.require_all_asked(&both, &schemas, &first);
     let again = run(cases, &mut Peer::new(kafka.port, schemas, both, "again"));
     report.compare_kafka_with_itself(&first, &again);
     report.plant(&first);

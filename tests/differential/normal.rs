@@ -120,9 +120,11 @@ impl Normal {
         self.text(text)
     }
 
-    /// Names without their tag, addresses without their port, dashed uuids by number.
+    /// Names without their tag, addresses without their port, windows around now without their ends, dashed uuids by
+    /// number.
     fn text(&mut self, text: &str) -> String {
         let text = text.replace(&format!("{}-", self.tag), "").replace(&format!(":{}", self.port), ":<port>");
+        let text = without_window(text);
         let mut out = String::new();
         let mut from = 0;
         for at in uuids::dashed_in(&text) {
@@ -149,6 +151,15 @@ impl Normal {
             }
             _ => json!(number),
         }
+    }
+}
+
+/// A refused timestamp's text, without the window of allowed ones: it moves with the broker's clock.
+fn without_window(text: String) -> String {
+    const BEFORE: &str = "should be within [";
+    match text.split_once(BEFORE).and_then(|(head, tail)| Some((head, tail.split_once(']')?.1))) {
+        Some((head, tail)) => format!("{head}{BEFORE}<window>]{tail}"),
+        None => text,
     }
 }
 

@@ -22,7 +22,7 @@ const CLIENT_ID: &str = "differential";
 /// The request that is sent behind raw bytes, to see whether the connection goes on.
 const AFTERWARDS: i32 = 77_777;
 /// How long a state is asked for before a case goes on without it.
-const UNTIL: Duration = Duration::from_secs(5);
+const UNTIL: Duration = Duration::from_secs(15);
 
 /// API keys and the versions of each that a broker serves.
 pub type Served = BTreeMap<i16, (i16, i16)>;

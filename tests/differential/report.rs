@@ -1,18 +1,20 @@
 //! What the suite has found, and whether that is well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::Transcripts;
 use super::compare::{self, Difference};
-use super::differences::{ON_PURPOSE, Row};
-use super::peer::shortened;
+use super::differences::Used;
+use super::on_purpose::ON_PURPOSE;
+use super::peer::{Served, shortened};
 use super::planted;
+use super::schema::Schemas;
 use super::transcript::{Entry, Outcome};
 
 /// Lines of one kind that are shown.
-const SHOWN_MAX: usize = 200;
+const SHOWN_MAX: usize = 40;
 
 /// The findings.
 #[derive(Debug)]
@@ -22,9 +24,10 @@ pub struct Report {
     fields: usize,
     /// Every case has run, so every row must have explained something.
     whole: bool,
-    used: Vec<usize>,
+    used: Used,
     unexplained: Vec<Difference>,
     unsteady: Vec<Difference>,
+    unasked: Vec<String>,
     planted: Result<planted::Found, String>,
 }
 
@@ -36,9 +39,10 @@ impl Report {
             answers: 0,
             fields: 0,
             whole,
-            used: vec![0; ON_PURPOSE.len()],
+            used: Used::new(),
             unexplained: Vec::new(),
             unsteady: Vec::new(),
+            unasked: Vec::new(),
             planted: Ok(planted::Found::default()),
         }
     }
@@ -49,9 +53,8 @@ impl Report {
             self.answers += kafka.len();
             self.fields += kafka.iter().filter_map(tree).map(compare::fields).sum::<usize>();
             for difference in compare::transcripts(kafka, ours) {
-                match ON_PURPOSE.iter().position(|row| row.explains(&difference)) {
-                    Some(at) => self.used[at] += 1,
-                    None => self.unexplained.push(difference),
+                if !self.used.explain(&difference) {
+                    self.unexplained.push(difference);
                 }
             }
         }
@@ -64,6 +67,17 @@ impl Report {
         }
     }
 
+    /// Every API must have been answered in every version that both serve.
+    pub fn require_all_asked(&mut self, served: &Served, schemas: &Schemas, transcripts: &Transcripts) {
+        let answered = transcripts.iter().flatten().filter(|entry| tree(entry).is_some());
+        let answered: BTreeSet<(&str, i16)> = answered.map(|entry| (entry.api.as_str(), entry.version)).collect();
+        for (key, (min, max)) in served {
+            let Some(name) = schemas.name_of(*key) else { continue };
+            let unasked = (*min..=*max).filter(|version| !answered.contains(&(name, *version)));
+            self.unasked.extend(unasked.map(|version| format!("{name} v{version}")));
+        }
+    }
+
     /// Changes what was answered, and sees whether that is noticed.
     pub fn plant(&mut self, transcripts: &Transcripts) {
         let all: Vec<Entry> = transcripts.iter().flatten().cloned().collect();
@@ -72,7 +86,7 @@ impl Report {
 
     /// Prints what was answered, where `SHOW` asks for it; so it does for the whole of a long report.
     pub fn show(&self, transcripts: &Transcripts) {
-        if std::env::var_os("SHOW").is_some() {
+        if is_wordy() {
             for entry in transcripts.iter().flatten() {
                 let Entry { place, api, version, request, outcome } = entry;
                 match outcome {
@@ -83,22 +97,32 @@ impl Report {
         }
     }
 
-    fn idle_rows(&self) -> Vec<&'static Row> {
-        let rows = ON_PURPOSE.iter().zip(&self.used);
-        rows.filter(|(_, used)| self.whole && **used == 0).map(|(row, _)| row).collect()
+    fn idle(&self) -> Vec<String> {
+        if self.whole { self.used.idle() } else { Vec::new() }
+    }
+
+    fn unasked(&self) -> &[String] {
+        if self.whole { &self.unasked } else { &[] }
     }
 
     /// Whether nothing is wrong.
     pub fn is_good(&self) -> bool {
-        self.unexplained.is_empty() && self.unsteady.is_empty() && self.planted.is_ok() && self.idle_rows().is_empty()
+        self.unexplained.is_empty()
+            && self.unsteady.is_empty()
+            && self.planted.is_ok()
+            && self.idle().is_empty()
+            && self.unasked().is_empty()
     }
 
     /// Says it.
     pub fn print(&self) {
-        print_all("Kafka differs from itself", "Kafka", "Kafka again", &self.unsteady);
-        print_all("Tidelog differs from Kafka", "Kafka", "Tidelog", &self.unexplained);
-        for row in self.idle_rows() {
-            println!("no longer differs: {} ({})", row.title(), row.reason);
+        print_all("Kafka differs from itself: the case is at fault", ["Kafka", "Kafka again"], &self.unsteady);
+        print_all("Tidelog differs from Kafka", ["Kafka", "Tidelog"], &self.unexplained);
+        for what in self.idle() {
+            println!("on the list, but no longer different: {what}");
+        }
+        for what in self.unasked() {
+            println!("served by both, but no case asks: {what}");
         }
         match &self.planted {
             Ok(found) => println!(
@@ -107,16 +131,20 @@ impl Report {
             ),
             Err(words) => println!("a planted difference was not found: {words}"),
         }
-        let explained: usize = self.used.iter().sum();
         println!(
-            "{} cases, {} answers, {} fields; {explained} differences on purpose by {} rows, {} unexplained",
+            "{} cases, {} answers, {} fields; {} differences on purpose by {} rows, {} unexplained",
             self.cases,
             self.answers,
             self.fields,
+            self.used.count(),
             ON_PURPOSE.len(),
             self.unexplained.len()
         );
     }
+}
+
+fn is_wordy() -> bool {
+    std::env::var_os("SHOW").is_some()
 }
 
 fn tree(entry: &Entry) -> Option<&Value> {
@@ -126,29 +154,39 @@ fn tree(entry: &Entry) -> Option<&Value> {
     }
 }
 
-/// Differences, those of neighbouring versions as one line.
-fn print_all(title: &str, left: &str, right: &str, differences: &[Difference]) {
-    let mut groups: BTreeMap<(&str, &str, &str, String), Vec<&Difference>> = BTreeMap::new();
+/// Where a difference was seen: the API, the field, both sides, and the case.
+type Kind<'a> = (&'a str, &'a str, String, &'a str);
+
+/// Differences, those that differ in nothing but step and version as one line.
+fn print_all(title: &str, [left, right]: [&str; 2], differences: &[Difference]) {
+    let mut kinds: BTreeMap<Kind<'_>, Vec<(&str, &Difference)>> = BTreeMap::new();
     for one in differences {
         let sides = format!(
             "{left} {}, {right} {}",
             shortened(one.kafka.as_deref().unwrap_or("nothing")),
             shortened(one.ours.as_deref().unwrap_or("nothing"))
         );
-        groups.entry((&one.place, &one.api, &one.path, sides)).or_default().push(one);
+        let (case, step) = one.place.split_once(": ").unwrap_or((&one.place, ""));
+        kinds.entry((&one.api, &one.path, sides, case)).or_default().push((step, one));
     }
-    if !groups.is_empty() {
-        println!("\n{title}:");
+    if kinds.is_empty() {
+        return;
     }
-    let all = std::env::var_os("SHOW").is_some();
-    for ((place, api, path, sides), group) in groups.iter().take(if all { usize::MAX } else { SHOWN_MAX }) {
-        let versions: Vec<String> = group.iter().map(|one| one.version.to_string()).collect();
-        println!("  {place}: {api} v{}: {path}: {sides}", versions.join(","));
-        if all {
-            println!("      asked {}", group[0].request);
+    println!("\n{title}:");
+    let shown = if is_wordy() { usize::MAX } else { SHOWN_MAX };
+    for ((api, path, sides, case), seen) in kinds.iter().take(shown) {
+        let versions: BTreeSet<i16> = seen.iter().map(|(_, one)| one.version).collect();
+        let steps: BTreeSet<&str> = seen.iter().map(|(step, _)| *step).collect();
+        let versions = versions.iter().map(i16::to_string).collect::<Vec<_>>().join(",");
+        let more = if steps.len() > 1 { format!(" and {} more steps", steps.len() - 1) } else { String::new() };
+        let step = steps.first().copied().unwrap_or_default();
+        println!("  {case}: {step}{more}: {api} v{versions}: {path}: {sides}");
+        if is_wordy() {
+            steps.iter().skip(1).for_each(|step| println!("      {step}"));
+            seen.iter().take(1).for_each(|(_, one)| println!("      asked {}", one.request));
         }
     }
-    if !all && groups.len() > SHOWN_MAX {
-        println!("  … and {} more", groups.len() - SHOWN_MAX);
+    if kinds.len() > shown {
+        println!("  … and {} more (SHOW=1 shows all, and what was asked)", kinds.len() - shown);
     }
 }

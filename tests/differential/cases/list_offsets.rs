@@ -24,6 +24,12 @@ fn specials(peer: &mut Peer, topic: &Topic) {
 pub fn specials_empty(peer: &mut Peer) {
     let one = topic(peer, "one", 1, &[]);
     specials(peer, &one);
+    for level in [2, -1] {
+        peer.step(&format!("level {level}"));
+        let mut body = list_offsets(&one, 0, -1);
+        body["isolationLevel"] = json!(level);
+        peer.ask_all("ListOffsets", &body);
+    }
     peer.step("by time");
     for timestamp in [0, *BASE_TIMESTAMP, i64::MAX] {
         peer.ask_all("ListOffsets", &list_offsets(&one, 0, timestamp));

@@ -53,5 +53,7 @@ cases! {
     offset_commit: simple members refused;
     offset_fetch: chosen listed many_groups;
     describe_groups: states;
+    delete_groups: states;
+    offset_delete: simple members;
     list_groups: filters;
 }

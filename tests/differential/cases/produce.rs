@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api_versions::with_length;
-use super::setup::{fetch, list_offsets, produce, produce_with, topic};
+use super::setup::{Topic, fetch, list_offsets, produce, produce_with, producer, topic};
 use crate::batches::{Batch, batch};
 use crate::peer::Peer;
 use crate::uuids;
@@ -46,7 +46,7 @@ pub fn acks(peer: &mut Peer) {
         let frame = peer.frame("Produce", version, &produce_with(0, &one, 0, &records));
         peer.raw(&with_length(&frame), None);
         peer.step("acks 0, where nothing can be written");
-        let none = super::setup::Topic { name: peer.name("none"), id: json!(uuids::NOBODYS) };
+        let none = Topic { name: peer.name("none"), id: json!(uuids::NOBODYS) };
         let frame = peer.frame("Produce", version, &produce_with(0, &none, 0, &records));
         peer.raw(&with_length(&frame), None);
         peer.step("acks 0, a bad batch");
@@ -81,13 +81,13 @@ pub fn unknown_places(peer: &mut Peer) {
         peer.ask_all("Produce", &produce(&one, partition, &records));
     }
     peer.step("unknown topic");
-    let none = super::setup::Topic { name: peer.name("none"), id: json!(uuids::NOBODYS) };
+    let none = Topic { name: peer.name("none"), id: json!(uuids::NOBODYS) };
     peer.ask_all("Produce", &produce(&none, 0, &records));
     peer.step("no name and no id");
-    let none = super::setup::Topic { name: String::new(), id: json!(uuids::ZERO) };
+    let none = Topic { name: String::new(), id: json!(uuids::ZERO) };
     peer.ask_all("Produce", &produce(&none, 0, &records));
     peer.step("a bad name");
-    let none = super::setup::Topic { name: "a b".to_owned(), id: json!(uuids::NOBODYS) };
+    let none = Topic { name: "a b".to_owned(), id: json!(uuids::NOBODYS) };
     peer.ask_all("Produce", &produce(&none, 0, &records));
     peer.step("no topics");
     peer.ask_all("Produce", &json!({ "acks": -1, "timeoutMs": 1000, "topicData": [] }));
@@ -107,19 +107,22 @@ pub fn unknown_places(peer: &mut Peer) {
 /// Nothing, too little, too much.
 pub fn records_missing(peer: &mut Peer) {
     let one = topic(peer, "one", 1, &[]);
+    // What only Kafka takes goes where nothing else is written.
+    let odd = topic(peer, "odd", 1, &[]);
     let whole = batch(&["a", "b"]).bytes();
     let hex = |bytes: &[u8]| json!(crate::encode::to_hex(bytes));
-    let ask = |peer: &mut Peer, words: &str, records: &Value| {
+    let ask_of = |peer: &mut Peer, topic: &Topic, words: &str, records: &Value| {
         peer.step(words);
-        peer.ask_all("Produce", &produce(&one, 0, records));
+        peer.ask_all("Produce", &produce(topic, 0, records));
     };
+    let ask = |peer: &mut Peer, words: &str, records: &Value| ask_of(peer, &one, words, records);
     ask(peer, "no bytes", &hex(&[]));
     ask(peer, "half a header", &hex(&whole[..20]));
     ask(peer, "a header and no more", &hex(&whole[..61]));
     ask(peer, "all but a byte", &hex(&whole[..whole.len() - 1]));
     ask(peer, "two batches", &hex(&[whole.clone(), whole.clone()].concat()));
-    ask(peer, "one and a half", &hex(&[whole.clone(), whole[..30].to_vec()].concat()));
-    ask(peer, "a byte more", &hex(&[whole, vec![0]].concat()));
+    ask_of(peer, &odd, "one and a half", &hex(&[whole.clone(), whole[..30].to_vec()].concat()));
+    ask_of(peer, &odd, "a byte more", &hex(&[whole, vec![0]].concat()));
     ask(peer, "zeros", &hex(&[0; 80]));
     peer.impatient();
     peer.step("null");
@@ -129,12 +132,14 @@ pub fn records_missing(peer: &mut Peer) {
 /// Headers that lie.
 pub fn headers_that_lie(peer: &mut Peer) {
     let one = topic(peer, "one", 1, &[]);
-    let ask = |peer: &mut Peer, words: &str, change: &dyn Fn(&mut Batch)| {
+    let odd = topic(peer, "odd", 1, &[]);
+    let ask_of = |peer: &mut Peer, topic: &Topic, words: &str, change: &dyn Fn(&mut Batch)| {
         peer.step(words);
         let spoilt = batch(&["a", "b", "c"]).with(|batch| change(batch));
-        peer.ask_newest("Produce", &produce(&one, 0, &spoilt.hex()));
-        peer.ask("Produce", 7, &produce(&one, 0, &spoilt.hex()));
+        peer.ask_newest("Produce", &produce(topic, 0, &spoilt.hex()));
+        peer.ask("Produce", 7, &produce(topic, 0, &spoilt.hex()));
     };
+    let ask = |peer: &mut Peer, words: &str, change: &dyn Fn(&mut Batch)| ask_of(peer, &one, words, change);
     ask(peer, "wrong checksum", &|batch| batch.crc = Some(7));
     for magic in [0, 1, 3, 127, 255] {
         ask(peer, &format!("magic {magic}"), &|batch| batch.magic = magic);
@@ -166,36 +171,44 @@ pub fn headers_that_lie(peer: &mut Peer) {
     ask(peer, "a control batch", &|batch| batch.attributes = 0x20);
     ask(peer, "a transactional batch without a producer", &|batch| batch.attributes = 0x10);
     ask(peer, "a delete horizon", &|batch| batch.attributes = 0x40);
-    ask(peer, "log append time", &|batch| batch.attributes = 0x08);
+    ask_of(peer, &odd, "log append time", &|batch| batch.attributes = 0x08);
     ask(peer, "unused attributes", &|batch| batch.attributes = 0x0780);
     for codec in [5, 6, 7] {
         ask(peer, &format!("codec {codec}"), &|batch| batch.attributes = codec);
     }
+    peer.step("a transaction that nobody has begun");
+    let id = producer(peer);
+    let transactional = batch(&["a"]).from(&id, 0, 0).with(|batch| batch.attributes = 0x10);
+    let mut body = produce(&odd, 0, &transactional.hex());
+    body["transactionalId"] = json!(peer.name("t"));
+    peer.ask_all("Produce", &body);
 }
 
 /// Records that lie.
 pub fn records_that_lie(peer: &mut Peer) {
     let one = topic(peer, "one", 1, &[]);
-    let ask = |peer: &mut Peer, words: &str, change: &dyn Fn(&mut Batch)| {
+    let odd = topic(peer, "odd", 1, &[]);
+    let ask_of = |peer: &mut Peer, topic: &Topic, words: &str, change: &dyn Fn(&mut Batch)| {
         for (codec, kind) in [(0, "plain"), (1, "gzip")] {
             peer.step(&format!("{words}, {kind}"));
             let spoilt = batch(&["a", "b", "c"]).with(|batch| {
                 batch.attributes = codec;
                 change(batch);
             });
-            peer.ask_newest("Produce", &produce(&one, 0, &spoilt.hex()));
+            peer.ask_newest("Produce", &produce(topic, 0, &spoilt.hex()));
         }
     };
+    let ask = |peer: &mut Peer, words: &str, change: &dyn Fn(&mut Batch)| ask_of(peer, &one, words, change);
     ask(peer, "bytes behind the last", &|batch| batch.trailing = vec![1, 2, 3]);
-    ask(peer, "offsets with a gap", &|batch| batch.records[1].offset_delta = 5);
-    ask(peer, "offsets that go back", &|batch| batch.records[2].offset_delta = 0);
-    ask(peer, "offsets below zero", &|batch| batch.records[0].offset_delta = -1);
+    ask_of(peer, &odd, "offsets with a gap", &|batch| batch.records[1].offset_delta = 5);
+    ask_of(peer, &odd, "offsets that go back", &|batch| batch.records[2].offset_delta = 0);
+    ask_of(peer, &odd, "offsets below zero", &|batch| batch.records[0].offset_delta = -1);
     ask(peer, "timestamps that go back", &|batch| batch.records[1].timestamp_delta = -1_000);
     ask(peer, "attributes", &|batch| batch.records[1].attributes = 0x7f);
     ask(peer, "a greatest timestamp that is too small", &|batch| batch.max_timestamp = Some(batch.base_timestamp));
     ask(peer, "a greatest timestamp that is too great", &|batch| batch.max_timestamp = Some(batch.base_timestamp + 9_999));
     ask(peer, "a greatest timestamp of -1", &|batch| batch.max_timestamp = Some(-1));
-    ask(peer, "a header name that is no text", &|batch| batch.records[0].headers = vec![(vec![0xff, 0xfe], None)]);
+    ask_of(peer, &odd, "a header name that is no text", &|batch| batch.records[0].headers = vec![(vec![0xff, 0xfe], None)]);
     peer.step("records that are none");
     for payload in [vec![], vec![0], vec![2, 0], vec![0xff; 12], vec![0x80; 20], vec![6, 0, 0, 0, 1, 1]] {
         for codec in [0, 1, 2, 3, 4] {

@@ -1,10 +1,9 @@
 //! Produce: what a topic's settings ask of a batch.
 
 use serde_json::json;
-use tidelog::clock::{Clock as _, SystemClock};
 
 use super::setup::{fetch, produce, produce_with, topic};
-use crate::batches::batch;
+use crate::batches::{BASE_TIMESTAMP, batch};
 use crate::peer::Peer;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -12,7 +11,8 @@ const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
 
 /// How old, and how far ahead.
 pub fn timestamps(peer: &mut Peer) {
-    let now = SystemClock::new().now_ms();
+    // One moment for both brokers: their texts repeat it.
+    let now = *BASE_TIMESTAMP + HOUR_MS;
     let free = topic(peer, "free", 1, &[]);
     for (words, at) in [
         ("now", now),

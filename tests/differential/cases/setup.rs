@@ -119,3 +119,11 @@ pub fn producer(peer: &mut Peer) -> Value {
     let request = json!({ "transactionalId": null, "transactionTimeoutMs": 60_000 });
     peer.quietly("InitProducerId", &request)["producerId"].clone()
 }
+
+/// Commits an offset for a group without members.
+pub fn commit(peer: &mut Peer, group: &str, topic: &Topic, partition: i32, offset: i64) {
+    let partitions = json!([{ "partitionIndex": partition, "committedOffset": offset, "committedMetadata": "" }]);
+    let topics = json!([{ "name": topic.name, "topicId": topic.id, "partitions": partitions }]);
+    let body = json!({ "groupId": group, "generationIdOrMemberEpoch": -1, "memberId": "", "topics": topics });
+    peer.quietly("OffsetCommit", &body);
+}
