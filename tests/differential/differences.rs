@@ -42,8 +42,8 @@ pub struct Row {
     min_version: i16,
     max_version: i16,
     fields: &'static [Field],
-    /// Settings whose names take the place of `?` in a field.
-    names: Option<&'static [&'static str]>,
+    /// What takes the place of `?` in a field.
+    names: &'static [&'static str],
     reason: &'static str,
 }
 
@@ -54,7 +54,7 @@ pub const fn row(
     fields: &'static [Field],
     reason: &'static str,
 ) -> Row {
-    Row { api, places, min_version: 0, max_version: i16::MAX, fields, names: None, reason }
+    Row { api, places, min_version: 0, max_version: i16::MAX, fields, names: &[], reason }
 }
 
 impl Row {
@@ -65,34 +65,33 @@ impl Row {
         self
     }
 
-    /// Only where a name of this list stands in the place of `?`.
+    /// A field's `?` stands for a name of this list.
     pub const fn named(mut self, names: &'static [&'static str]) -> Self {
-        self.names = Some(names);
+        self.names = names;
         self
     }
 
-    /// Which of its places and fields are the reason, if any are.
-    fn explains(&self, difference: &Difference) -> Option<(usize, usize)> {
+    /// Which of its places, fields and names are the reason, if any are.
+    fn explains(&self, difference: &Difference) -> Option<(usize, usize, Option<usize>)> {
         if self.api != difference.api || !(self.min_version..=self.max_version).contains(&difference.version) {
             return None;
         }
         let place = self.places.iter().position(|place| glob(place, &difference.place))?;
-        let field = self.fields.iter().position(|(path, kafka, ours)| {
-            self.is_path(path, &difference.path)
-                && kafka.holds(difference.kafka.as_deref())
-                && ours.holds(difference.ours.as_deref())
-        })?;
-        Some((place, field))
+        let fits = |(path, kafka, ours): &Field| {
+            let fits = kafka.holds(difference.kafka.as_deref()) && ours.holds(difference.ours.as_deref());
+            fits.then(|| self.is_path(path, &difference.path)).flatten()
+        };
+        let (field, name) =
+            self.fields.iter().enumerate().find_map(|(at, field)| fits(field).map(|name| (at, name)))?;
+        Some((place, field, name))
     }
 
-    fn is_path(&self, path: &str, text: &str) -> bool {
-        match (self.names, path.split_once('?')) {
-            (Some(names), Some((before, after))) => {
-                let name = text.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-                name.is_some_and(|name| names.contains(&name))
-            }
-            _ => glob(path, text),
+    /// Whether this is the path, and which name stands in it.
+    fn is_path(&self, path: &str, text: &str) -> Option<Option<usize>> {
+        if !path.contains('?') {
+            return glob(path, text).then_some(None);
         }
+        self.names.iter().position(|name| glob(&path.replace('?', name), text)).map(Some)
     }
 }
 
@@ -120,39 +119,42 @@ pub fn is_on_purpose(difference: &Difference) -> bool {
 /// What of the list has explained something.
 #[derive(Debug)]
 pub struct Used {
-    /// For each row, how often each place and each field did.
-    rows: Vec<(Vec<usize>, Vec<usize>)>,
+    /// For each row, how often each place, each field and each name did.
+    rows: Vec<[Vec<usize>; 3]>,
 }
 
 impl Used {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self { rows: ON_PURPOSE.iter().map(|row| (vec![0; row.places.len()], vec![0; row.fields.len()])).collect() }
+        let counts = |row: &Row| [row.places.len(), row.fields.len(), row.names.len()].map(|count| vec![0; count]);
+        Self { rows: ON_PURPOSE.iter().map(counts).collect() }
     }
 
     /// Whether the list has a reason for this; the first row that has one counts.
     pub fn explain(&mut self, difference: &Difference) -> bool {
         let found = ON_PURPOSE.iter().enumerate().find_map(|(at, row)| Some((at, row.explains(difference)?)));
-        if let Some((at, (place, field))) = found {
-            let (places, fields) = &mut self.rows[at];
+        if let Some((at, (place, field, name))) = found {
+            let [places, fields, names] = &mut self.rows[at];
             places[place] += 1;
             fields[field] += 1;
+            name.into_iter().for_each(|name| names[name] += 1);
         }
         found.is_some()
     }
 
     /// How many differences were explained.
     pub fn count(&self) -> usize {
-        self.rows.iter().flat_map(|(places, _)| places).sum()
+        self.rows.iter().flat_map(|[places, ..]| places).sum()
     }
 
     /// What has explained nothing, in words.
     pub fn idle(&self) -> Vec<String> {
         let mut idle = Vec::new();
-        for (row, (places, fields)) in ON_PURPOSE.iter().zip(&self.rows) {
+        for (row, [places, fields, names]) in ON_PURPOSE.iter().zip(&self.rows) {
             let places = row.places.iter().zip(places).map(|(place, used)| (format!("at '{place}'"), *used));
             let fields = row.fields.iter().zip(fields).map(|((path, ..), used)| (format!("field '{path}'"), *used));
-            let unused = places.chain(fields).filter(|(_, used)| *used == 0);
+            let names = row.names.iter().zip(names).map(|(name, used)| (format!("name '{name}'"), *used));
+            let unused = places.chain(fields).chain(names).filter(|(_, used)| *used == 0);
             idle.extend(unused.map(|(what, _)| format!("{} {what} ({})", row.api, row.reason)));
         }
         idle

@@ -6,67 +6,48 @@ use super::differences::Has::{Anything, Exactly, Nothing, Words};
 use super::differences::{Row, row};
 
 const EVERYWHERE: &[&str] = &["*"];
+/// Where ApiVersions is answered without an error.
+const API_VERSIONS: &[&str] = &["api_versions-lists: a client that names itself", "api_versions-software_names: *"];
+/// Where all settings of the broker are described.
+const BROKER: &[&str] = &["describe_configs-brokers: the broker", "describe_configs-chosen: no key of the broker"];
+
+/// The default of `log.local.retention.ms`.
+const DAY: &str = r#""86400000""#;
+
+// Reasons of several rows.
+const ELIGIBLE: &str = "Kafka writes this default into its metadata for the sake of eligible leader replicas";
+const KEPT_FOR_A_DAY: &str = "what is in the bucket stays on the local disk for a day";
+const TIERED: &str = "history is kept in the bucket unless a topic says otherwise";
+const LACKED: &str = "a setting that Kafka lacks";
+const NOT_THE_SERVER: &str = "the request is what is wrong, not the server";
+const NEW_GROUPS: &str = "the new group types, their settings and clients' telemetry come with an issue of their own";
 
 /// The list.
 pub const ON_PURPOSE: &[Row] = &[
     // What is served.
     row(
         "ApiVersions",
-        &["api_versions-lists: a client that names itself", "api_versions-software_names: *"],
+        API_VERSIONS,
         &[
-            ("apiKeys[24]", Anything, Nothing),
-            ("apiKeys[25]", Anything, Nothing),
-            ("apiKeys[26]", Anything, Nothing),
-            ("apiKeys[27]", Anything, Nothing),
-            ("apiKeys[28]", Anything, Nothing),
-            ("apiKeys[65]", Anything, Nothing),
-            ("apiKeys[66]", Anything, Nothing),
+            ("apiKeys[?]", Anything, Nothing),
             ("finalizedFeatures[transaction.version]", Anything, Nothing),
             ("supportedFeatures[transaction.version]", Anything, Nothing),
         ],
         "transactions come with an issue of their own",
-    ),
+    )
+    .named(&["24", "25", "26", "27", "28", "65", "66"]),
     row(
         "ApiVersions",
-        &["api_versions-lists: a client that names itself", "api_versions-software_names: *"],
-        &[
-            ("apiKeys[17]", Anything, Nothing),
-            ("apiKeys[29]", Anything, Nothing),
-            ("apiKeys[30]", Anything, Nothing),
-            ("apiKeys[31]", Anything, Nothing),
-            ("apiKeys[36]", Anything, Nothing),
-            ("apiKeys[38]", Anything, Nothing),
-            ("apiKeys[39]", Anything, Nothing),
-            ("apiKeys[40]", Anything, Nothing),
-            ("apiKeys[41]", Anything, Nothing),
-            ("apiKeys[48]", Anything, Nothing),
-            ("apiKeys[49]", Anything, Nothing),
-            ("apiKeys[50]", Anything, Nothing),
-            ("apiKeys[51]", Anything, Nothing),
-        ],
+        API_VERSIONS,
+        &[("apiKeys[?]", Anything, Nothing)],
         "authentication, access control and quotas come with issues of their own",
-    ),
+    )
+    .named(&["17", "29", "30", "31", "36", "38", "39", "40", "41", "48", "49", "50", "51"]),
     row(
         "ApiVersions",
-        &["api_versions-lists: a client that names itself", "api_versions-software_names: *"],
+        API_VERSIONS,
         &[
-            ("apiKeys[68]", Anything, Nothing),
-            ("apiKeys[69]", Anything, Nothing),
-            ("apiKeys[74]", Anything, Nothing),
-            ("apiKeys[76]", Anything, Nothing),
-            ("apiKeys[77]", Anything, Nothing),
-            ("apiKeys[78]", Anything, Nothing),
-            ("apiKeys[79]", Anything, Nothing),
-            ("apiKeys[83]", Anything, Nothing),
-            ("apiKeys[84]", Anything, Nothing),
-            ("apiKeys[85]", Anything, Nothing),
-            ("apiKeys[86]", Anything, Nothing),
-            ("apiKeys[87]", Anything, Nothing),
-            ("apiKeys[88]", Anything, Nothing),
-            ("apiKeys[89]", Anything, Nothing),
-            ("apiKeys[90]", Anything, Nothing),
-            ("apiKeys[91]", Anything, Nothing),
-            ("apiKeys[92]", Anything, Nothing),
+            ("apiKeys[?]", Anything, Nothing),
             ("finalizedFeatures[group.version]", Anything, Nothing),
             ("supportedFeatures[group.version]", Anything, Nothing),
             ("finalizedFeatures[share.version]", Anything, Nothing),
@@ -74,21 +55,14 @@ pub const ON_PURPOSE: &[Row] = &[
             ("finalizedFeatures[streams.version]", Anything, Nothing),
             ("supportedFeatures[streams.version]", Anything, Nothing),
         ],
-        "the new group types, their settings and clients' telemetry come with an issue of their own",
-    ),
+        NEW_GROUPS,
+    )
+    .named(&["68", "69", "74", "76", "77", "78", "79", "83", "84", "85", "86", "87", "88", "89", "90", "91", "92"]),
     row(
         "ApiVersions",
-        &["api_versions-lists: a client that names itself", "api_versions-software_names: *"],
+        API_VERSIONS,
         &[
-            ("apiKeys[34]", Anything, Nothing),
-            ("apiKeys[43]", Anything, Nothing),
-            ("apiKeys[45]", Anything, Nothing),
-            ("apiKeys[46]", Anything, Nothing),
-            ("apiKeys[55]", Anything, Nothing),
-            ("apiKeys[57]", Anything, Nothing),
-            ("apiKeys[64]", Anything, Nothing),
-            ("apiKeys[80]", Anything, Nothing),
-            ("apiKeys[81]", Anything, Nothing),
+            ("apiKeys[?]", Anything, Nothing),
             ("finalizedFeatures[eligible.leader.replicas.version]", Anything, Nothing),
             ("supportedFeatures[eligible.leader.replicas.version]", Anything, Nothing),
             ("finalizedFeatures[metadata.version]", Anything, Nothing),
@@ -97,10 +71,11 @@ pub const ON_PURPOSE: &[Row] = &[
             ("finalizedFeaturesEpoch", Exactly(r#""<epoch>""#), Exactly("-1")),
         ],
         "a cluster of one has nothing to move, elect or vote, and no log of its metadata",
-    ),
+    )
+    .named(&["34", "43", "45", "46", "55", "57", "64", "80", "81"]),
     row(
         "ApiVersions",
-        &["api_versions-lists: a client that names itself", "api_versions-software_names: *"],
+        API_VERSIONS,
         &[
             ("apiKeys[2].maxVersion", Exactly("11"), Exactly("10")),
             ("apiKeys[8].maxVersion", Exactly("10"), Exactly("9")),
@@ -114,26 +89,17 @@ pub const ON_PURPOSE: &[Row] = &[
         "DescribeConfigs",
         EVERYWHERE,
         &[("results[2 *].configs[remote.storage.enable].value", Exactly(r#""false""#), Exactly(r#""true""#))],
-        "history is kept in the bucket unless a topic says otherwise",
+        TIERED,
     ),
     row(
         "DescribeConfigs",
         EVERYWHERE,
         &[
-            ("results[2 *].configs[local.retention.ms].value", Exactly(r#""-2""#), Exactly(r#""86400000""#)),
-            (
-                "results[2 *].configs[local.retention.ms].synonyms[log.local.retention.ms].value",
-                Exactly(r#""-2""#),
-                Exactly(r#""86400000""#),
-            ),
-            ("results[4 *].configs[log.local.retention.ms].value", Exactly(r#""-2""#), Exactly(r#""86400000""#)),
-            (
-                "results[4 *].configs[log.local.retention.ms].synonyms[log.local.retention.ms].value",
-                Exactly(r#""-2""#),
-                Exactly(r#""86400000""#),
-            ),
+            ("results[2 *].configs[local.retention.ms].value", Exactly(r#""-2""#), Exactly(DAY)),
+            ("results[*].configs[*].synonyms[log.local.retention.ms].value", Exactly(r#""-2""#), Exactly(DAY)),
+            ("results[4 *].configs[log.local.retention.ms].value", Exactly(r#""-2""#), Exactly(DAY)),
         ],
-        "what is in the bucket stays on the local disk for a day",
+        KEPT_FOR_A_DAY,
     ),
     row(
         "DescribeConfigs",
@@ -148,41 +114,31 @@ pub const ON_PURPOSE: &[Row] = &[
             ("results[2 *].configs[tidelog.*]", Nothing, Anything),
             ("results[4 *].configs[tidelog.*]", Nothing, Anything),
         ],
-        "a setting that Kafka lacks",
+        LACKED,
     ),
     row(
         "DescribeConfigs",
         EVERYWHERE,
         &[
-            ("results[2 *].configs[min.insync.replicas].configSource", Exactly("3"), Exactly("5")),
-            (
-                "results[2 *].configs[min.insync.replicas].synonyms[min.insync.replicas].source",
-                Exactly("3"),
-                Exactly("5"),
-            ),
-            ("results[2 *].configs[min.insync.replicas].synonyms[min.insync.replicas#2]", Anything, Nothing),
-            ("results[4 1].configs[min.insync.replicas].configSource", Exactly("3"), Exactly("5")),
-            (
-                "results[4 1].configs[min.insync.replicas].synonyms[min.insync.replicas].source",
-                Exactly("3"),
-                Exactly("5"),
-            ),
-            ("results[4 1].configs[min.insync.replicas].synonyms[min.insync.replicas#2]", Anything, Nothing),
-            ("results[4 ].configs[min.insync.replicas]", Anything, Nothing),
+            ("results[*].configs[?].configSource", Exactly("3"), Exactly("5")),
+            ("results[*].configs[?].synonyms[?].source", Exactly("3"), Exactly("5")),
+            ("results[*].configs[?].synonyms[?#2]", Anything, Nothing),
+            ("results[4 ].configs[?]", Anything, Nothing),
         ],
-        "Kafka writes this default into its metadata for the sake of eligible leader replicas",
-    ),
+        ELIGIBLE,
+    )
+    .named(&["min.insync.replicas"]),
     row(
         "CreateTopics",
         EVERYWHERE,
         &[("topics[*].configs[remote.storage.enable].value", Exactly(r#""false""#), Exactly(r#""true""#))],
-        "history is kept in the bucket unless a topic says otherwise",
+        TIERED,
     ),
     row(
         "CreateTopics",
         EVERYWHERE,
-        &[("topics[*].configs[local.retention.ms].value", Exactly(r#""-2""#), Exactly(r#""86400000""#))],
-        "what is in the bucket stays on the local disk for a day",
+        &[("topics[*].configs[local.retention.ms].value", Exactly(r#""-2""#), Exactly(DAY))],
+        KEPT_FOR_A_DAY,
     ),
     row(
         "CreateTopics",
@@ -190,17 +146,12 @@ pub const ON_PURPOSE: &[Row] = &[
         &[("topics[*].configs[local.retention.ms].value", Exactly(r#""-2""#), Words)],
         "the local day is no longer than retention.ms",
     ),
-    row(
-        "CreateTopics",
-        EVERYWHERE,
-        &[("topics[*].configs[tidelog.*]", Nothing, Anything)],
-        "a setting that Kafka lacks",
-    ),
+    row("CreateTopics", EVERYWHERE, &[("topics[*].configs[tidelog.*]", Nothing, Anything)], LACKED),
     row(
         "CreateTopics",
         EVERYWHERE,
         &[("topics[*].configs[min.insync.replicas].configSource", Exactly("3"), Exactly("5"))],
-        "Kafka writes this default into its metadata for the sake of eligible leader replicas",
+        ELIGIBLE,
     ),
     row(
         "DescribeConfigs",
@@ -215,7 +166,7 @@ pub const ON_PURPOSE: &[Row] = &[
     .named(UNUSED_BROKER_SETTINGS),
     row(
         "DescribeConfigs",
-        &["describe_configs-brokers: the broker", "describe_configs-chosen: no key of the broker"],
+        BROKER,
         &[
             ("results[4 1].configs[rlmm.config.*]", Anything, Nothing),
             ("results[4 1].configs[rsm.config.*]", Anything, Nothing),
@@ -224,7 +175,7 @@ pub const ON_PURPOSE: &[Row] = &[
     ),
     row(
         "DescribeConfigs",
-        &["describe_configs-brokers: the broker", "describe_configs-chosen: no key of the broker"],
+        BROKER,
         &[
             ("results[4 1].configs[node.id].configSource", Exactly("4"), Exactly("5")),
             ("results[4 1].configs[node.id].synonyms[node.id].source", Exactly("4"), Exactly("5")),
@@ -237,7 +188,7 @@ pub const ON_PURPOSE: &[Row] = &[
     ),
     row(
         "DescribeConfigs",
-        &["describe_configs-brokers: the broker", "describe_configs-chosen: no key of the broker"],
+        BROKER,
         &[
             ("results[4 1].configs[listeners].value", Words, Words),
             ("results[4 1].configs[listeners].synonyms[listeners].value", Words, Words),
@@ -253,57 +204,33 @@ pub const ON_PURPOSE: &[Row] = &[
     ),
     row(
         "DescribeConfigs",
-        &["describe_configs-brokers: the broker", "describe_configs-chosen: no key of the broker"],
-        &[
-            ("results[4 1].configs[listeners].readOnly", Exactly("false"), Exactly("true")),
-            ("results[4 1].configs[max.connections].readOnly", Exactly("false"), Exactly("true")),
-            ("results[4 1].configs[max.connections.per.ip].readOnly", Exactly("false"), Exactly("true")),
-            ("results[4 1].configs[remote.fetch.max.wait.ms].readOnly", Exactly("false"), Exactly("true")),
-            (
-                "results[4 1].configs[remote.list.offsets.request.timeout.ms].readOnly",
-                Exactly("false"),
-                Exactly("true"),
-            ),
-            (
-                "results[4 1].configs[remote.log.manager.copier.thread.pool.size].readOnly",
-                Exactly("false"),
-                Exactly("true"),
-            ),
-            (
-                "results[4 1].configs[remote.log.manager.copy.max.bytes.per.second].readOnly",
-                Exactly("false"),
-                Exactly("true"),
-            ),
-            ("results[4 1].configs[remote.log.reader.threads].readOnly", Exactly("false"), Exactly("true")),
-        ],
+        BROKER,
+        &[("results[4 1].configs[?].readOnly", Exactly("false"), Exactly("true"))],
         "a setting that is read once, at the start, and says so",
-    ),
+    )
+    .named(&[
+        "listeners",
+        "max.connections",
+        "max.connections.per.ip",
+        "remote.fetch.max.wait.ms",
+        "remote.list.offsets.request.timeout.ms",
+        "remote.log.manager.copier.thread.pool.size",
+        "remote.log.manager.copy.max.bytes.per.second",
+        "remote.log.reader.threads",
+    ]),
     row(
         "DescribeConfigs",
-        &["describe_configs-brokers: the broker", "describe_configs-chosen: no key of the broker"],
+        BROKER,
         &[
-            (
-                "results[4 1].configs[remote.log.manager.copier.thread.pool.size].value",
-                Exactly(r#""10""#),
-                Exactly(r#""2""#),
-            ),
-            (
-                "results[4 1].configs[remote.log.manager.copier.thread.pool.size].synonyms[remote.log.manager.copier.thread.pool.size].value",
-                Exactly(r#""10""#),
-                Exactly(r#""2""#),
-            ),
-            ("results[4 1].configs[remote.log.reader.threads].value", Exactly(r#""10""#), Exactly(r#""4""#)),
-            (
-                "results[4 1].configs[remote.log.reader.threads].synonyms[remote.log.reader.threads].value",
-                Exactly(r#""10""#),
-                Exactly(r#""4""#),
-            ),
+            ("results[4 1].configs[?].value", Exactly(r#""10""#), Words),
+            ("results[4 1].configs[?].synonyms[?].value", Exactly(r#""10""#), Words),
         ],
         "writing and reading Parquet takes a core where Kafka copies a file",
-    ),
+    )
+    .named(&["remote.log.manager.copier.thread.pool.size", "remote.log.reader.threads"]),
     row(
         "DescribeConfigs",
-        &["describe_configs-brokers: the broker", "describe_configs-chosen: no key of the broker"],
+        BROKER,
         &[(
             "results[4 1].configs[remote.log.storage.system.enable].synonyms[remote.log.storage.system.enable#2].value",
             Exactly(r#""false""#),
@@ -320,7 +247,7 @@ pub const ON_PURPOSE: &[Row] = &[
             ("results[16 g].configs[*]", Anything, Nothing),
             ("results[32 g].configs[*]", Anything, Nothing),
         ],
-        "the new group types, their settings and clients' telemetry come with an issue of their own",
+        NEW_GROUPS,
     ),
     // Where Kafka does not know what went wrong, or does not say.
     row(
@@ -345,19 +272,19 @@ pub const ON_PURPOSE: &[Row] = &[
             ("errorCode", Exactly("-1"), Exactly("42")),
             ("responses[*].partitions[0].errorCode", Exactly("-1"), Exactly("42")),
         ],
-        "the request is what is wrong, not the server",
+        NOT_THE_SERVER,
     ),
     row(
         "Fetch",
         &["fetch-sizes: -1 in all, -1 of each", "fetch-sizes: 10000 in all, -1 of each"],
         &[("responses[*].partitions[*].errorCode", Exactly("-1"), Exactly("42"))],
-        "the request is what is wrong, not the server",
+        NOT_THE_SERVER,
     ),
     row(
         "ListOffsets",
         &["list_offsets-specials_empty: level 2", "list_offsets-specials_empty: level -1"],
         &[("topics[*].partitions[0].errorCode", Exactly("-1"), Exactly("42"))],
-        "the request is what is wrong, not the server",
+        NOT_THE_SERVER,
     ),
     row(
         "IncrementalAlterConfigs",
@@ -366,13 +293,13 @@ pub const ON_PURPOSE: &[Row] = &[
             ("responses[*].errorCode", Exactly("-1"), Exactly("42")),
             ("responses[*].errorMessage", Exactly("null"), Words),
         ],
-        "the request is what is wrong, not the server",
+        NOT_THE_SERVER,
     ),
     row(
         "Metadata",
         &["metadata-ids: no id and no name", "metadata-names: null"],
         &[("errorCode", Exactly("-1"), Exactly("0")), ("topics[].errorCode", Exactly("-1"), Exactly("42"))],
-        "the request is what is wrong, not the server",
+        NOT_THE_SERVER,
     )
     .versions(12, 13),
     row(
@@ -478,7 +405,7 @@ pub const ON_PURPOSE: &[Row] = &[
             ("responses[*].errorCode", Exactly("0"), Exactly("40")),
             ("responses[*].errorMessage", Exactly("null"), Words),
         ],
-        "no ratio",
+        "NaN is no ratio",
     ),
     row(
         "IncrementalAlterConfigs",
@@ -505,7 +432,7 @@ pub const ON_PURPOSE: &[Row] = &[
             ("responses[*].errorCode", Exactly("40"), Exactly("0")),
             ("responses[*].errorMessage", Words, Exactly("null")),
         ],
-        "a topic that does not say whether it is tiered goes on being tiered",
+        "a topic that does not say whether it is tiered is, so nothing is disabled",
     ),
     // What is done in another way.
     row(
