@@ -17,7 +17,7 @@ const INDEX: &str = "\
 tidelog
 
 GET  /healthz               200 while the process runs
-GET  /readyz                200 once Kafka clients are served
+GET  /readyz                200 while Kafka clients are served
 GET  /metrics               for Prometheus
 GET  /api/broker            who answers
 GET  /api/tier              how far tiering is
@@ -45,7 +45,8 @@ pub(super) fn router(status: Arc<Status>) -> Router {
 async fn readyz(State(status): State<Arc<Status>>) -> Response {
     let phase = status.phase();
     let code = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, format!("{}\n", phase.name())).into_response()
+    let why = status.failure().filter(|_| phase == Phase::Failed).map_or_else(String::new, |why| format!(": {why}"));
+    (code, format!("{}{why}\n", phase.name())).into_response()
 }
 
 async fn metrics() -> Response {

@@ -16,6 +16,8 @@ pub enum Phase {
     Starting,
     /// Clients are served.
     Ready,
+    /// Clients are not served, and only a restart helps.
+    Failed,
     /// Clients are being let go.
     Stopping,
 }
@@ -26,6 +28,7 @@ impl Phase {
         match self {
             Self::Starting => "starting",
             Self::Ready => "ready",
+            Self::Failed => "failed",
             Self::Stopping => "stopping",
         }
     }
@@ -58,7 +61,13 @@ impl Status {
 
     /// How far it is.
     pub fn phase(&self) -> Phase {
-        *self.phase.read()
+        let phase = *self.phase.read();
+        if phase == Phase::Ready && self.failure().is_some() { Phase::Failed } else { phase }
+    }
+
+    /// Why clients are not served though the process runs, if so.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.broker.get()?.failure()
     }
 
     /// The broker; a refusal where it does not serve clients yet.

@@ -113,6 +113,7 @@ impl Broker {
             log,
             tier: Some(tier),
             health: Arc::clone(&self.health),
+            leadership: self.leadership.clone(),
             syncer: Arc::clone(&self.syncer),
             clock: Arc::clone(&self.clock),
         })))

@@ -29,7 +29,7 @@ use crate::log::{LogError, OpenFiles};
 use crate::model::limits::GROUP_MEMORY_BYTES_MAX;
 use crate::model::settings::{Before, BrokerSettings, InvalidSetting};
 use crate::object_storage::{self, Bucket, SelfTestError, Store};
-use crate::replication::{LogDirHealth, Syncer};
+use crate::replication::{Leadership, LogDirHealth, Syncer};
 use crate::tiering::cluster_file::{self, BucketRefused};
 use crate::tiering::{RemoteReadError, StepHook, TieringOptions, Tiers, TiersParts};
 
@@ -185,6 +185,7 @@ impl Broker {
             files: OpenFiles::new(Arc::clone(&disk), settings.count("tidelog.open.files.max")),
             syncer: Syncer::start(settings.count("tidelog.sync.threads")).map_err(StartError::Threads)?,
             health: LogDirHealth::new(),
+            leadership: Leadership::while_held(catalog.lock_held()),
             registry: Registry::default(),
             tiers,
             changing: Mutex::new(()),

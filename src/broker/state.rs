@@ -17,7 +17,7 @@ use crate::disk::Disk;
 use crate::log::OpenFiles;
 use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, TopicId, TopicName};
-use crate::replication::{LogDirHealth, Partition, Syncer};
+use crate::replication::{Leadership, LogDirHealth, Partition, Syncer};
 use crate::tiering::Tiers;
 
 use super::data_dir::{DataDir, Identity};
@@ -42,6 +42,7 @@ pub struct Broker {
     pub(super) files: Arc<OpenFiles>,
     pub(super) syncer: Arc<Syncer>,
     pub(super) health: Arc<LogDirHealth>,
+    pub(super) leadership: Leadership,
     pub(super) registry: Registry,
     pub(super) tiers: Arc<Tiers>,
     pub(super) changing: Mutex<()>,
@@ -115,6 +116,19 @@ impl Broker {
     /// What time it is.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// Whether this broker may lead.
+    pub fn leadership(&self) -> &Leadership {
+        &self.leadership
+    }
+
+    /// Why no client is served any more though the process runs, if so. Only a restart helps.
+    pub fn failure(&self) -> Option<String> {
+        if !self.leadership.is_held() {
+            return Some("the catalog's lock is lost".to_owned());
+        }
+        self.health.failure().map(|reason| format!("the log directory is offline: {reason}"))
     }
 
     /// Whether the log directory is healthy.

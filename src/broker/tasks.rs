@@ -2,8 +2,9 @@
 //! runs all the time.
 //!
 //! # Cancellation
-//! A task is asked to stop between two runs; a run that blocks is waited for. A loop ends by itself when what it works for
-//! is closed.
+//! A task is asked to stop between two runs; a run that blocks is waited for. A run that waits for the bucket is dropped,
+//! between two steps: a bucket that is away must not keep a broker from stopping. A loop ends by itself when what it works
+//! for is closed.
 //!
 //! # Retries
 //! A run that fails is logged and comes again with the next tick.
@@ -26,6 +27,16 @@ struct Task {
     name: &'static str,
     every: fn(&Broker) -> Duration,
     run: fn(Arc<Broker>) -> BoxFuture<'static, ()>,
+    stops: Stops,
+}
+
+/// What a stop of the broker does to a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stops {
+    /// It waits for its end.
+    Behind,
+    /// It drops the run, which waits for the bucket and is safe between any two of its steps.
+    Within,
 }
 
 const TASKS: &[Task] = &[
@@ -33,40 +44,86 @@ const TASKS: &[Task] = &[
         name: "checkpoint",
         every: |_| Duration::from_secs(5),
         run: |broker| broker.on_every_partition(Partition::checkpoint).boxed(),
+        stops: Stops::Behind,
     },
-    Task { name: "checkpoint-full", every: |_| Duration::from_secs(1), run: |broker| broker.checkpoint_due().boxed() },
-    Task { name: "room", every: |_| Duration::from_secs(1), run: |broker| broker.look_for_room().boxed() },
-    Task { name: "roll", every: |_| Duration::from_secs(5), run: |broker| broker.roll().boxed() },
-    Task { name: "flush", every: |_| Duration::from_secs(1), run: |broker| broker.flush().boxed() },
+    Task {
+        name: "checkpoint-full",
+        every: |_| Duration::from_secs(1),
+        run: |broker| broker.checkpoint_due().boxed(),
+        stops: Stops::Behind,
+    },
+    Task {
+        name: "roll",
+        every: |_| Duration::from_secs(5),
+        run: |broker| broker.roll().boxed(),
+        stops: Stops::Behind,
+    },
+    Task {
+        name: "flush",
+        every: |_| Duration::from_secs(1),
+        run: |broker| broker.flush().boxed(),
+        stops: Stops::Behind,
+    },
+    Task {
+        name: "room",
+        every: |_| Duration::from_secs(1),
+        run: |broker| broker.look_for_room().boxed(),
+        stops: Stops::Behind,
+    },
     Task {
         name: "retention",
         every: |broker| millis(broker.settings().number("log.retention.check.interval.ms")),
         run: |broker| broker.retain().boxed(),
+        stops: Stops::Behind,
     },
-    Task { name: "tiering", every: tiering_interval, run: |broker| broker.tier().boxed() },
+    Task {
+        name: "tiering",
+        every: tiering_interval,
+        run: |broker| broker.tier().boxed(),
+        stops: Stops::Within,
+    },
+    Task {
+        name: "tiering-sweep",
+        every: tiering_interval,
+        run: |broker| broker.sweep().boxed(),
+        stops: Stops::Within,
+    },
+    Task {
+        name: "tiering-sizes",
+        every: |_| Duration::from_secs(60),
+        run: |broker| broker.report_sizes().boxed(),
+        stops: Stops::Within,
+    },
     Task {
         name: "tiering-lag",
         every: tiering_interval,
         run: |broker| async move { broker.tiers.report_lag() }.boxed(),
+        stops: Stops::Behind,
     },
-    Task { name: "tiering-sweep", every: tiering_interval, run: |broker| broker.sweep().boxed() },
-    Task { name: "tiering-sizes", every: |_| Duration::from_secs(60), run: |broker| broker.report_sizes().boxed() },
     Task {
         name: "producer-expiry",
         every: |_| Duration::from_secs(600),
         run: |broker| broker.expire_producers().boxed(),
+        stops: Stops::Behind,
     },
     Task {
         name: "group-expiry",
         every: |broker| millis(broker.settings().number("offsets.retention.check.interval.ms")),
         run: |broker| async move { broker.coordinator.expire().await }.boxed(),
+        stops: Stops::Behind,
     },
     Task {
         name: "group-memory",
         every: |_| Duration::from_secs(10),
         run: |broker| async move { broker.coordinator.tidy().await }.boxed(),
+        stops: Stops::Behind,
     },
-    Task { name: "metrics", every: |_| Duration::from_secs(5), run: |_| async { telemetry::tidy_metrics() }.boxed() },
+    Task {
+        name: "metrics",
+        every: |_| Duration::from_secs(5),
+        run: |_| async { telemetry::tidy_metrics() }.boxed(),
+        stops: Stops::Behind,
+    },
 ];
 
 /// Something that runs all the time.
@@ -78,6 +135,7 @@ struct Loop {
 const LOOPS: &[Loop] = &[
     Loop { name: "group-store", run: |broker| async move { broker.coordinator.keep_stored().await }.boxed() },
     Loop { name: "group-time", run: |broker| async move { broker.coordinator.keep_time().await }.boxed() },
+    Loop { name: "leadership", run: |broker| async move { broker.keep_leadership().await }.boxed() },
 ];
 
 fn tiering_interval(broker: &Broker) -> Duration {
@@ -117,10 +175,28 @@ impl Broker {
                 () = self.clock.sleep(every) => {}
                 () = self.stopping.cancelled() => return,
             }
-            let run = std::panic::AssertUnwindSafe((task.run)(Arc::clone(&self)));
-            if run.catch_unwind().await.is_err() {
+            let run = std::panic::AssertUnwindSafe((task.run)(Arc::clone(&self))).catch_unwind();
+            let ran = tokio::select! {
+                biased;
+                ran = run => ran,
+                () = self.stopping.cancelled(), if task.stops == Stops::Within => return,
+            };
+            if ran.is_err() {
                 tracing::error!(task = task.name, "a background task panicked; it comes again");
             }
+        }
+    }
+
+    /// Tells whoever waits when this broker may not lead any more. Nobody is acknowledged then, and only a start leads
+    /// again.
+    async fn keep_leadership(&self) {
+        tokio::select! {
+            () = self.stopping.cancelled() => return,
+            () = self.leadership.lost() => {}
+        }
+        tracing::error!("the catalog's lock is lost: another broker may lead, so nothing is acknowledged any more");
+        for partition in self.partitions() {
+            partition.depose();
         }
     }
 

@@ -129,7 +129,8 @@ impl Catalog {
         }
     }
 
-    /// Shows false once the lock is lost: then nothing may be acknowledged any more.
+    /// Shows false once the lock is lost: then nothing may be acknowledged any more. A file's lock lasts as long as the
+    /// process.
     pub fn lock_held(&self) -> Option<watch::Receiver<bool>> {
         match self.backend.as_ref() {
             Backend::Sqlite(_) => None,

@@ -19,6 +19,7 @@ Exit codes:
   3  what was named is not there (topic, partition, segment)
   4  nobody answers (broker, bucket, catalog)
   5  something is wrong with what was checked
+  6  a broker lost the catalog's lock: another may lead, and a new start finds out
 
 Every flag of serve can also be given in the environment: --data-dir as TIDELOG_DATA_DIR.";
 

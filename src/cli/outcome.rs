@@ -15,6 +15,8 @@ pub enum Exit {
     Unreachable = 4,
     /// Something is wrong with what was checked.
     Wrong = 5,
+    /// A broker may not go on: another may lead.
+    Deposed = 6,
 }
 
 /// A run that failed.

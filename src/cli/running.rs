@@ -77,6 +77,16 @@ impl Running {
         self.http.address()
     }
 
+    /// Ends when the broker may not go on.
+    pub async fn deposed(&self) -> Failure {
+        self.broker.leadership().lost().await;
+        Failure::new(
+            Exit::Deposed,
+            "the catalog's lock is lost (its database went away or another broker has started): nothing was acknowledged \
+             since; start the broker again, and it leads anew or says who holds the lock",
+        )
+    }
+
     /// Lets clients go, flushes, ends.
     pub async fn stop(self) -> Result<(), Failure> {
         self.status.stopping();

@@ -75,8 +75,14 @@ async fn serve(options: ServeOptions, format: LogFormat) -> Result<(), Failure> 
         () = asked.cancelled() => return Ok(()),
     };
     announce(&options, format, &running)?;
-    asked.cancelled().await;
-    running.stop().await
+    let deposed = tokio::select! {
+        () = asked.cancelled() => return running.stop().await,
+        deposed = running.deposed() => deposed,
+    };
+    if let Err(failure) = running.stop().await {
+        tracing::error!(%failure, "the broker did not stop cleanly");
+    }
+    Err(deposed)
 }
 
 /// Tells a person where everything is.

@@ -4,6 +4,8 @@ use crate::log;
 use crate::model::{LeaderEpoch, Offset};
 use crate::tiering::{ChangeError, RemoteReadError};
 
+use super::high_watermark::Offline;
+
 /// The caller's idea of the leader epoch is not the leader's. KIP-320.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EpochError {
@@ -34,6 +36,20 @@ pub enum NotServing {
     /// The log directory is offline.
     #[error("the log directory is offline")]
     Offline,
+    /// The broker may not lead any more.
+    #[error("this broker no longer holds the catalog's lock: another may lead")]
+    NotLeader,
+}
+
+/// Records that were appended were not committed, as far as this broker knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotCommitted {
+    /// The partition went offline first.
+    #[error(transparent)]
+    Offline(#[from] Offline),
+    /// The broker may not lead any more.
+    #[error("this broker no longer holds the catalog's lock: another may lead")]
+    NotLeader,
 }
 
 /// A batch was not appended.
@@ -56,9 +72,6 @@ pub enum AppendError {
          free some, or let retention or tiering do it"
     )]
     DiskFull,
-    /// The broker may not lead any more: the catalog's lock is lost.
-    #[error("this broker no longer holds the catalog's lock")]
-    NotLeader,
     /// The log refused.
     #[error(transparent)]
     Log(#[from] log::AppendError),

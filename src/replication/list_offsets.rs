@@ -66,6 +66,12 @@ impl Partition {
         })
     }
 
+    /// Whether the bucket may have to be asked, which can take its time.
+    pub fn may_ask_bucket(&self, spec: OffsetSpec) -> bool {
+        matches!(spec, OffsetSpec::MaxTimestamp | OffsetSpec::Timestamp(_))
+            && self.tier().is_some_and(|tier| tier.has_remote_part())
+    }
+
     fn position(&self, offset: Offset) -> Option<FoundOffset> {
         let leader_epoch = self.log().epochs().epoch_at(offset).or(Some(self.leader_epoch()));
         Some(FoundOffset { offset, timestamp_ms: None, leader_epoch })
@@ -115,7 +121,8 @@ impl Partition {
     ) -> Result<T, ListOffsetsError> {
         let log = Arc::clone(self.log());
         let found = tokio::task::spawn_blocking(move || work(&log)).await;
-        Ok(found.map_err(|_| ListOffsetsError::Unfinished)??)
+        let found = found.map_err(|_| ListOffsetsError::Unfinished)?;
+        Ok(found.inspect_err(|error| self.unreadable(error))?)
     }
 }
 

@@ -47,9 +47,9 @@ impl LogDirHealth {
         }
     }
 
-    /// Shows the failure once there is one.
-    pub fn subscribe(&self) -> watch::Receiver<Option<Arc<str>>> {
-        self.failure.subscribe()
+    /// Why the directory is offline, if it is.
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.failure.borrow().clone()
     }
 
     /// Whether appends are refused because there is no room.
@@ -154,7 +154,7 @@ mod tests {
         assert!(!health.is_full());
         health.fail("first");
         health.fail("second");
-        assert_eq!(health.subscribe().borrow().as_deref(), Some("first"));
+        assert_eq!(health.failure().as_deref(), Some("first"));
         note(&health, 100);
         assert!(!health.is_online());
     }

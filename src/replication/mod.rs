@@ -4,16 +4,21 @@
 mod delete_records;
 mod errors;
 mod high_watermark;
+mod leadership;
 mod list_offsets;
 mod log_dir;
 mod metrics;
+mod now_and_then;
 mod partition;
 mod read;
 mod stable_log;
 mod syncer;
 
-pub use errors::{AppendError, DeleteRecordsError, EpochError, ListOffsetsError, NotServing, ReadError};
+pub use errors::{
+    AppendError, DeleteRecordsError, EpochError, ListOffsetsError, NotCommitted, NotServing, ReadError,
+};
 pub use high_watermark::{HighWatermark, Offline};
+pub use leadership::Leadership;
 pub use list_offsets::{FoundOffset, OffsetSpec};
 pub use log_dir::{LogDirHealth, Room};
 pub use partition::{Acks, Isolation, Partition, PartitionParts, Watermarks};

@@ -8,7 +8,8 @@
 //!
 //! # Crash safety
 //! `committed` ends well only for offsets below the watermark, and the watermark only covers what was synced,
-//! unless the topic says `tidelog.flush.on.ack=false`.
+//! unless the topic says `tidelog.flush.on.ack=false`. A broker that may not lead any more acknowledges nothing, not even
+//! what it has on stable storage.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,9 +23,10 @@ use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicName, TopicPartition};
 use crate::record::ValidBatch;
 use crate::tiering::TieredLog;
 
-use super::errors::{AppendError, EpochError, NotServing};
-use super::high_watermark::Offline;
+use super::errors::{AppendError, EpochError, NotCommitted, NotServing};
+use super::leadership::Leadership;
 use super::log_dir::LogDirHealth;
+use super::now_and_then::NowAndThen;
 use super::stable_log::StableLog;
 use super::syncer::Syncer;
 
@@ -65,6 +67,8 @@ pub struct PartitionParts {
     pub tier: Option<Arc<TieredLog>>,
     /// The health of the directory that holds the log.
     pub health: Arc<LogDirHealth>,
+    /// Whether the broker may lead.
+    pub leadership: Leadership,
     /// Who syncs it.
     pub syncer: Arc<Syncer>,
     /// What time it is.
@@ -81,10 +85,12 @@ pub struct Partition {
     stable: Arc<StableLog>,
     tier: Option<Arc<TieredLog>>,
     health: Arc<LogDirHealth>,
+    leadership: Leadership,
     syncer: Arc<Syncer>,
     clock: Arc<dyn Clock>,
     /// When everything was last seen synced, or a sync was last started for `flush.ms`.
     flushed_ms: AtomicI64,
+    unreadable: NowAndThen,
 }
 
 /// How many replicas are in sync: the leader alone.
@@ -106,7 +112,7 @@ pub struct Watermarks {
 impl Partition {
     /// Begins to lead: everything in the log is stable, so the watermark is its end.
     pub fn lead(parts: PartitionParts) -> Self {
-        let PartitionParts { topic, tp, leader_epoch, config, log, tier, health, syncer, clock } = parts;
+        let PartitionParts { topic, tp, leader_epoch, config, log, tier, health, leadership, syncer, clock } = parts;
         Self {
             topic,
             tp,
@@ -115,8 +121,10 @@ impl Partition {
             stable: StableLog::new(log, Arc::clone(&health)),
             tier,
             health,
+            leadership,
             syncer,
             flushed_ms: AtomicI64::new(clock.now_ms()),
+            unreadable: NowAndThen::default(),
             clock,
         }
     }
@@ -186,8 +194,16 @@ impl Partition {
     }
 
     /// Ends once everything below `upto` is committed.
-    pub fn committed(&self, upto: Offset) -> impl Future<Output = Result<(), Offline>> + Send + 'static {
-        self.stable.watermark().reached(upto)
+    pub fn committed(&self, upto: Offset) -> impl Future<Output = Result<(), NotCommitted>> + Send + 'static {
+        let (reached, leadership) = (self.stable.watermark().reached(upto), self.leadership.clone());
+        async move {
+            let reached = reached.await;
+            // Looked at last: what is stable here may not be what another leads on with.
+            if !leadership.is_held() {
+                return Err(NotCommitted::NotLeader);
+            }
+            Ok(reached?)
+        }
     }
 
     /// The offsets that every answer carries.
@@ -222,13 +238,16 @@ impl Partition {
         self.tier.as_ref()
     }
 
-    /// Whether the topic still exists and the log directory is healthy.
+    /// Whether the topic still exists, the log directory is healthy, and the broker may lead.
     pub(super) fn check_serving(&self) -> Result<(), NotServing> {
         if self.stable.is_retired() {
             return Err(NotServing::Deleted);
         }
         if !self.health.is_online() {
             return Err(NotServing::Offline);
+        }
+        if !self.leadership.is_held() {
+            return Err(NotServing::NotLeader);
         }
         Ok(())
     }
@@ -246,12 +265,29 @@ impl Partition {
         }
     }
 
+    /// The local log could not be read. Told now and then, and not for every reader that comes back.
+    pub(super) fn unreadable(&self, error: &LogError) {
+        if self.unreadable.is_due(self.clock.now_ms()) {
+            tracing::error!(
+                %error,
+                topic = self.topic.as_str(),
+                partition = self.tp.partition,
+                "the local log cannot be read"
+            );
+        }
+    }
+
     /// The topic is being deleted: nothing is served any more, and whoever waits is told.
     pub fn retire(&self) {
         self.stable.retire();
         if let Some(tier) = &self.tier {
             tier.retire();
         }
+    }
+
+    /// The broker may not lead any more: whoever waits is told.
+    pub fn depose(&self) {
+        self.stable.watermark().go_offline();
     }
 
     /// Starts a sync where `flush.ms` has passed since the last one that this started.
@@ -272,7 +308,8 @@ impl Partition {
 
     /// Syncs what is not synced and writes the recovery point down, if there is anything new. Blocks.
     pub fn checkpoint(&self) -> Result<(), LogError> {
-        if self.check_serving().is_err() || !(self.log().unsynced_bytes() > 0 || self.log().needs_checkpoint()) {
+        let is_usable = !self.stable.is_retired() && self.health.is_online();
+        if !is_usable || !(self.log().unsynced_bytes() > 0 || self.log().needs_checkpoint()) {
             return Ok(());
         }
         self.stable.checkpoint()

@@ -78,10 +78,11 @@ impl Partition {
             Isolation::ReadCommitted => watermarks.last_stable,
         };
         let read = self.log().read(bounds.from, bounds.max_bytes, upper, bounds.at_least_one);
-        if let Err(log::ReadError::Log(error @ log::LogError::Io { .. })) = &read {
-            self.fail(&error.to_string());
-        }
-        let slice = read?;
+        let slice = read.inspect_err(|error| match error {
+            log::ReadError::Log(error @ log::LogError::Io { .. }) => self.fail(&error.to_string()),
+            log::ReadError::Log(error) => self.unreadable(error),
+            log::ReadError::OutOfRange { .. } => {}
+        })?;
         Ok(Read { watermarks, slice, remote: None })
     }
 

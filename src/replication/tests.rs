@@ -4,6 +4,8 @@ mod disks;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::*;
 use crate::clock::ManualClock;
 use crate::disk::RealDisk;
@@ -15,6 +17,7 @@ struct Bench {
     _folder: tempfile::TempDir,
     syncer: Arc<Syncer>,
     health: Arc<LogDirHealth>,
+    lock: watch::Sender<bool>,
     partition: Partition,
 }
 
@@ -23,7 +26,7 @@ impl Bench {
     fn new(config: TopicConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let syncer = Syncer::start(1).unwrap();
-        let health = LogDirHealth::new();
+        let (health, lock) = (LogDirHealth::new(), watch::Sender::new(true));
         let files = OpenFiles::new(Arc::new(RealDisk), 10);
         let (log, _) =
             PartitionLog::open(&files, &folder.path().join("0"), LogOptions::from(&config), None, 0).unwrap();
@@ -35,10 +38,11 @@ impl Bench {
             log: Arc::new(log),
             tier: None,
             health: Arc::clone(&health),
+            leadership: Leadership::while_held(Some(lock.subscribe())),
             syncer: Arc::clone(&syncer),
             clock: ManualClock::new(0),
         });
-        Self { _folder: folder, syncer, health, partition }
+        Self { _folder: folder, syncer, health, lock, partition }
     }
 
     fn read(&self, from: i64) -> Result<Read, ReadError> {
@@ -95,13 +99,34 @@ async fn nobody_waits_for_a_directory_that_is_offline() {
     assert!(bench.read(0).unwrap().slice.is_none(), "not stable, not shown");
     let wait = bench.partition.committed(appended.last_offset.next());
     bench.partition.fail("the disk is gone");
-    assert_eq!(wait.await, Err(Offline));
+    assert_eq!(wait.await, Err(Offline.into()));
     assert!(!bench.health.is_online());
     assert!(matches!(
         bench.partition.append(&batch(), Acks::Leader),
         Err(AppendError::NotServing(NotServing::Offline))
     ));
     assert!(matches!(bench.read(0), Err(ReadError::NotServing(NotServing::Offline))));
+}
+
+#[tokio::test]
+async fn whoever_may_not_lead_any_more_acknowledges_and_serves_nothing() {
+    let bench = Bench::new(TopicConfig::default());
+    bench.syncer.close();
+    let appended = bench.partition.append(&batch(), Acks::All).unwrap();
+    let (waiting, stable) = (bench.partition.committed(Offset::new(1)), bench.partition.committed(Offset::ZERO));
+    stable.await.unwrap();
+    let stable = bench.partition.committed(Offset::ZERO);
+    bench.lock.send_replace(false);
+    bench.partition.depose();
+    assert_eq!(waiting.await, Err(NotCommitted::NotLeader), "{appended:?}");
+    assert_eq!(stable.await, Err(NotCommitted::NotLeader), "stable here, and yet not to be answered for");
+    let refused = |error| matches!(error, NotServing::NotLeader);
+    assert!(
+        matches!(bench.partition.append(&batch(), Acks::Leader), Err(AppendError::NotServing(error)) if refused(error))
+    );
+    assert!(matches!(bench.read(0), Err(ReadError::NotServing(error)) if refused(error)));
+    bench.partition.checkpoint().unwrap();
+    assert_eq!(bench.partition.log().stable_end(), Offset::new(1), "its own disk is put in order all the same");
 }
 
 /// Seen on Kafka 4.3.1: one replica with `min.insync.replicas=2` takes acks=all.

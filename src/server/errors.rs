@@ -12,7 +12,7 @@ use crate::log;
 use crate::model::ids::BadTopicName;
 use crate::record::{RecordsRefused, RefusalKind, ValidationError};
 use crate::replication::{
-    AppendError, DeleteRecordsError, EpochError, ListOffsetsError, NotServing, Offline, ReadError,
+    AppendError, DeleteRecordsError, EpochError, ListOffsetsError, NotCommitted, NotServing, ReadError,
 };
 use crate::tiering::{ChangeError, RemoteReadError};
 
@@ -64,13 +64,17 @@ impl KafkaError for NotServing {
         match self {
             Self::Deleted => ResponseError::UnknownTopicOrPartition,
             Self::Offline => ResponseError::KafkaStorageError,
+            Self::NotLeader => ResponseError::NotLeaderOrFollower,
         }
     }
 }
 
-impl KafkaError for Offline {
+impl KafkaError for NotCommitted {
     fn kafka(&self) -> ResponseError {
-        ResponseError::KafkaStorageError
+        match self {
+            Self::Offline(_) => ResponseError::KafkaStorageError,
+            Self::NotLeader => ResponseError::NotLeaderOrFollower,
+        }
     }
 }
 
@@ -96,7 +100,6 @@ impl KafkaError for AppendError {
         match self {
             Self::NotServing(error) => error.kafka(),
             Self::NotEnoughReplicas { .. } => ResponseError::NotEnoughReplicas,
-            Self::NotLeader => ResponseError::NotLeaderOrFollower,
             Self::DiskFull => ResponseError::KafkaStorageError,
             Self::Log(error) => error.kafka(),
         }

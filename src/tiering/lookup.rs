@@ -94,6 +94,11 @@ impl TieredLog {
         }
     }
 
+    /// Whether the bucket has offsets that the local log has not.
+    pub fn has_remote_part(&self) -> bool {
+        self.remote_part().is_some()
+    }
+
     async fn find_first(&self, timestamp_ms: i64) -> Result<Option<RecordTime>, RemoteReadError> {
         let Some((log_start, local_start)) = self.remote_part() else { return Ok(None) };
         let mut from = log_start;

@@ -9,5 +9,7 @@ mod readme;
 mod scene;
 mod segments;
 mod serve;
+#[path = "../catalog/server.rs"]
+mod server;
 mod settings;
 mod topics;

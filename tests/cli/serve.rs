@@ -4,8 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use rustix::process::Signal;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::home::Home;
+use crate::scene::Scene;
+use crate::server::SERVER;
 
 #[test]
 fn a_broker_tells_where_everything_is_and_ends_with_0_when_asked() {
@@ -137,4 +140,51 @@ fn what_a_bucket_or_a_catalog_lacks_is_told_with_the_remedy() {
     start(&["--bucket", "ftp://somewhere"]).expect(2, "s3://bucket/prefix");
     start(&["--catalog", "mysql://somewhere"]).expect(2, "sqlite://PATH");
     start(&["--catalog", "postgres://nobody@127.0.0.1:1/x"]).expect(4, "127.0.0.1:1");
+}
+
+#[test]
+fn a_log_directory_that_is_offline_is_not_ready() {
+    let mut scene = Scene::new(&[]);
+    scene.run(&["topics", "create", "orders"]).expect(0, "orders");
+    assert!(scene.serving.get("/readyz").starts_with("HTTP/1.1 200"));
+    std::fs::remove_dir_all(scene.home.path().join("tidelog-data/topics")).unwrap();
+    scene.with_input(&["produce", "orders"], "a line\n");
+    scene.serving.until_log("log directory is offline");
+    let answer = scene.serving.get("/readyz");
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("failed: the log directory is offline"), "{answer}");
+    scene.serving.signal(Signal::TERM);
+    scene.serving.ended().expect(0, "broker stopped");
+}
+
+const END_THE_LOCK: &str = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                            WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()";
+
+#[test]
+fn a_broker_that_lost_the_catalogs_lock_ends_and_says_why() {
+    let Some(server) = SERVER.as_ref() else { return eprintln!("skipped: this machine has no PostgreSQL") };
+    let url = |name: &str| format!("postgres://tidelog@localhost/{name}?host={}", server.socket_dir);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let execute = |name: &str, sql: &str| {
+        let (url, sql) = (url(name), sql.to_owned());
+        runtime.block_on(async {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        });
+    };
+    execute("postgres", "CREATE DATABASE deposed TEMPLATE template0");
+    let home = Home::new();
+    let mut serving = home.serve(&["--catalog", &url("deposed")]);
+    // Half a request keeps it for a while from letting clients go.
+    let mut unfinished = TcpStream::connect(&serving.kafka).unwrap();
+    unfinished.write_all(&[0, 0, 1, 0, 0, 18]).unwrap();
+    assert!(serving.get("/readyz").starts_with("HTTP/1.1 200"));
+    execute("deposed", END_THE_LOCK);
+    serving.until_log("nothing is acknowledged any more");
+    assert!(serving.get("/readyz").starts_with("HTTP/1.1 503"));
+    serving.ended().expect(6, "the catalog's lock is lost");
+    // A new start leads anew.
+    let serving = home.serve(&["--catalog", &url("deposed")]);
+    assert!(serving.get("/readyz").starts_with("HTTP/1.1 200"));
+    serving.signal(Signal::TERM);
+    serving.ended().expect(0, "broker stopped");
 }

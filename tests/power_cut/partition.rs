@@ -70,6 +70,7 @@ fn lead(disk: &RecordedDisk, syncer: &Arc<Syncer>, partition: i32, epoch: i32) -
         config: Arc::new(config),
         log,
         tier: None,
+        leadership: tidelog::replication::Leadership::while_held(None),
         health: LogDirHealth::new(),
         syncer: Arc::clone(syncer),
         clock: ManualClock::new(NOW_MS),

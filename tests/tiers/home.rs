@@ -15,7 +15,7 @@ use tidelog::record::{BatchBuilder, BatchSpec, Batches};
 use tidelog::replication::{Acks, Isolation, Partition, ReadBounds};
 
 /// Long enough for a machine that is busy; whoever waits so long fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a broker lives.
 pub struct Home {
@@ -24,6 +24,8 @@ pub struct Home {
     pub plan: Arc<FaultPlan>,
     pub clock: Arc<dyn Clock>,
     pub settings: BTreeMap<String, String>,
+    /// How long the bucket is tried.
+    pub bucket_deadline: Duration,
 }
 
 impl Home {
@@ -43,6 +45,7 @@ impl Home {
             plan: FaultPlan::new(),
             clock: SystemClock::shared(),
             settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            bucket_deadline: Duration::from_millis(500),
         }
     }
 
@@ -52,7 +55,7 @@ impl Home {
 
     pub fn options(&self, data: &Path, catalog: &Path) -> BrokerOptions {
         let mut bucket = BucketOptions { faults: Some(Arc::clone(&self.plan)), ..BucketOptions::default() };
-        let soon = Duration::from_millis(500);
+        let soon = self.bucket_deadline;
         (bucket.retry.read_deadline, bucket.retry.control_deadline, bucket.retry.upload_deadline) = (soon, soon, soon);
         BrokerOptions {
             broker_id: BrokerId(1),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tidelog::broker::{AlterConfigsError, Broker, ConfigChanges};
 use tidelog::catalog::CatalogOptions;
 use tidelog::model::Offset;
-use tidelog::object_storage::{Effect, ErrorKind, Fault};
+use tidelog::object_storage::{Effect, ErrorKind, Fault, Operation};
 use tidelog::replication::Partition;
 
-use crate::home::{Home, create, offsets, segment};
+use crate::home::{Home, PATIENCE, create, offsets, segment};
 
 async fn set(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Result<(), AlterConfigsError> {
     broker.alter_topic_configs(name, &ConfigChanges::set(configs.iter().copied()), false).await
@@ -182,5 +182,33 @@ async fn a_folder_is_a_bucket_too() {
     let data = home.path("bucket").join(format!("topics/orders/{}/data/0", partition.tp().topic_id));
     let files: Vec<_> = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(files.len() == 1 && files[0].extension().is_some_and(|kind| kind == "parquet"), "{files:?}");
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_away_keeps_no_broker_from_stopping_in_order() {
+    let home = Home { bucket_deadline: std::time::Duration::from_secs(3_600), ..Home::new() };
+    let broker = home.start().await;
+    let partition = create(&broker, "orders", &[]).await;
+    segment(&partition).await;
+    all_cold(&home, &broker, &partition, 10).await;
+    // An object that cannot be removed, another that cannot be written: both are waited for in vain.
+    home.plan.add(Fault::new(Effect::BlackHole).on(Operation::Delete));
+    home.plan.add(Fault::new(Effect::BlackHole).on(Operation::WritePart));
+    home.plan.add(Fault::new(Effect::BlackHole).on(Operation::FinishUpload));
+    partition.delete_records(Some(Offset::new(10))).await.unwrap();
+    segment(&partition).await;
+    home.plan.hanging(2).await;
+    tokio::select! {
+        () = broker.stop() => {}
+        () = home.clock.sleep(PATIENCE) => panic!("it waits for the bucket"),
+    }
+    assert!(!partition.log().needs_checkpoint(), "flushed");
+    drop((partition, broker));
+    home.plan.release();
+    let broker = home.start().await;
+    let partition = broker.partition("orders", 0).unwrap();
+    all_cold(&home, &broker, &partition, 20).await;
+    assert_eq!(offsets(&partition, 10).await.0, (10..20).collect::<Vec<_>>());
     broker.stop().await;
 }

@@ -36,6 +36,7 @@ impl Directory {
                 log: Arc::new(log),
                 tier: None,
                 health: Arc::clone(&health),
+                leadership: Leadership::while_held(None),
                 syncer: Arc::clone(&syncer),
                 clock: ManualClock::new(0),
             })
@@ -51,7 +52,7 @@ impl Directory {
 }
 
 /// Appends a record; what is returned ends when it is committed.
-fn append_one(partition: &Partition) -> futures::future::BoxFuture<'static, Result<(), Offline>> {
+fn append_one(partition: &Partition) -> futures::future::BoxFuture<'static, Result<(), NotCommitted>> {
     let appended = partition.append(&batch(), Acks::All).unwrap();
     Box::pin(partition.committed(appended.last_offset.next()))
 }
@@ -163,12 +164,12 @@ async fn a_sync_that_fails_takes_the_directory_offline_and_nobody_waits_for_ever
     let more = append_one(&directory.one);
     let elsewhere = append_one(&directory.other);
     go.send(()).unwrap();
-    assert_eq!(first.await, Err(Offline));
-    assert_eq!(more.await, Err(Offline));
+    assert_eq!(first.await, Err(Offline.into()));
+    assert_eq!(more.await, Err(Offline.into()));
     // The other partition's own sync meets the same disk.
     begins.recv().unwrap();
     go.send(()).unwrap();
-    assert_eq!(elsewhere.await, Err(Offline));
+    assert_eq!(elsewhere.await, Err(Offline.into()));
     assert!(!directory.health.is_online());
     for partition in [&directory.one, &directory.other] {
         let refused = partition.append(&batch(), Acks::Leader);
