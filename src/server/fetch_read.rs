@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::ApiKey;
 use tokio::sync::Notify;
 
 use super::cold_reads::{Cold, ColdReads};
@@ -173,7 +174,8 @@ fn read_one(
         partition.read(ReadBounds { from, max_bytes, at_least_one, isolation: bounds.isolation }).map_err(|error| {
             let code = error.kafka();
             if code == ResponseError::KafkaStorageError {
-                tracing::error!(%error, topic = %partition.topic(), partition = number, "could not read");
+                metrics::partition_failed(ApiKey::Fetch);
+                tracing::debug!(%error, topic = %partition.topic(), partition = number, "could not read");
             }
             code
         })?;

@@ -20,6 +20,12 @@ pub(super) fn request_refused() {
     counter!("tidelog_server_requests_refused_total").increment(1);
 }
 
+/// A partition of a request was not served, by the disk or the bucket. Why is told where it happens, not by every client
+/// that tries again.
+pub(super) fn partition_failed(api: ApiKey) {
+    counter!("tidelog_server_failed_partitions_total", "api" => api_name(api)).increment(1);
+}
+
 /// A fetch was answered without what it wanted of the bucket.
 pub(super) fn remote_fetch_expired() {
     counter!("kafka_server_delayedremotefetchmetrics_expires_total").increment(1);

@@ -7,13 +7,14 @@ use futures::stream::{StreamExt as _, iter};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::delete_records_request::DeleteRecordsTopic;
 use kafka_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
-use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
+use kafka_protocol::messages::{ApiKey, DeleteRecordsRequest, DeleteRecordsResponse};
 
 use crate::broker::Topic;
 use crate::model::Offset;
 use crate::server::dispatch::Call;
 use crate::server::errors::KafkaError;
 use crate::server::front_end::{FrontEnd, find_partition, find_topic};
+use crate::server::metrics;
 
 /// Stands for the high watermark.
 const HIGH_WATERMARK: i64 = -1;
@@ -114,7 +115,8 @@ async fn delete(
         let code = error.kafka();
         if code == ResponseError::KafkaStorageError {
             let topic = topic.name.as_str();
-            tracing::error!(%error, topic, partition = asked.partition, "could not delete records");
+            metrics::partition_failed(ApiKey::DeleteRecords);
+            tracing::debug!(%error, topic, partition = asked.partition, "could not delete records");
         }
         code
     })

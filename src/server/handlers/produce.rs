@@ -17,6 +17,7 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
 use uuid::Uuid;
 
 use super::produce_refusal::Refusal;
+use crate::clock::Sleep;
 use crate::model::{Codec, Offset};
 use crate::net::{Answer, Reply};
 use crate::record::{BatchView, ValidationRules, validate};
@@ -52,7 +53,9 @@ pub fn start(call: Call<FrontEnd>, body: Bytes) -> Result<Answer, Malformed> {
     } else if commits.is_empty() {
         reply(&call, &response).into()
     } else {
-        Answer::Later(Box::pin(wait(call, response, commits, timeout)))
+        // It runs from now on, and not from when the answers before this one have left.
+        let deadline = call.state().clock.sleep(timeout);
+        Answer::Later(Box::pin(wait(call, response, commits, deadline)))
     })
 }
 
@@ -165,12 +168,11 @@ fn has_error(response: &ProduceResponse) -> bool {
     response.responses.iter().flat_map(|topic| &topic.partition_responses).any(|one| one.error_code != 0)
 }
 
-async fn wait(call: Call<FrontEnd>, mut response: ProduceResponse, commits: Vec<Commit>, timeout: Duration) -> Reply {
+async fn wait(call: Call<FrontEnd>, mut response: ProduceResponse, commits: Vec<Commit>, deadline: Sleep) -> Reply {
     let places: Vec<_> = commits.iter().map(|commit| (commit.topic, commit.place)).collect();
     let mut outcomes: Vec<Result<(), ResponseError>> = vec![Err(ResponseError::RequestTimedOut); commits.len()];
-    let deadline = call.state().clock.sleep(timeout);
     let mut waits = join_all(commits.into_iter().zip(&mut outcomes).map(|(commit, outcome)| async move {
-        *outcome = commit.partition.committed(commit.upto).await.map_err(|offline| offline.kafka());
+        *outcome = commit.partition.committed(commit.upto).await.map_err(|error| error.kafka());
     }));
     tokio::select! {
         _ = &mut waits => {}

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::ApiKey;
 use kafka_protocol::messages::produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse};
 use kafka_protocol::protocol::StrBytes;
 
@@ -13,6 +14,7 @@ use crate::model::Offset;
 use crate::record::{BATCH_LENGTH_MIN, BatchError, RecordError, RecordFault, RecordsRefused, ValidationError};
 use crate::replication::{AppendError, Partition};
 use crate::server::errors::KafkaError;
+use crate::server::metrics;
 
 /// From this version on single records are blamed.
 const RECORD_ERRORS: i16 = 8;
@@ -64,11 +66,11 @@ impl Refusal {
     pub fn of_append(error: &AppendError, partition: &Arc<Partition>) -> Self {
         let code = error.kafka();
         let (topic, number) = (partition.topic(), partition.tp().partition);
+        // Told where it happens, and not for every producer that tries again.
         if code == ResponseError::KafkaStorageError {
-            tracing::error!(%error, %topic, partition = number, "could not append");
-        } else {
-            tracing::debug!(%error, %topic, partition = number, "refused an append");
+            metrics::partition_failed(ApiKey::Produce);
         }
+        tracing::debug!(%error, %topic, partition = number, "refused an append");
         let tells_log_start = !matches!(code, ResponseError::KafkaStorageError | ResponseError::NotLeaderOrFollower);
         Self { log_start: tells_log_start.then(|| partition.watermarks().log_start), ..code.into() }
     }

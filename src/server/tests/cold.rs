@@ -158,3 +158,39 @@ async fn offsets_are_listed_over_both_tiers() {
         assert_eq!(found.leader_epoch, if offset < 0 { -1 } else { 1 }, "{timestamp}");
     }
 }
+
+fn list_offsets(partitions: &[i32], timestamp: i64) -> ListOffsetsRequest {
+    let one = |number: &i32| ListOffsetsPartition::default().with_partition_index(*number).with_timestamp(timestamp);
+    let asked = ListOffsetsTopic::default().with_name(topic("orders")).with_partitions(partitions.iter().map(one).collect());
+    ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked])
+}
+
+#[tokio::test]
+async fn offsets_of_many_partitions_are_asked_of_the_bucket_side_by_side_and_in_one_time() {
+    let (bench, mut wire) = bench().await;
+    let second = bench.broker.partition("orders", 1).unwrap();
+    let mut to_second = produce(-1, 9, batch(&["m", "n", "o"]));
+    to_second.topic_data[0].partition_data[0].index = 1;
+    wire.call(&to_second, 9).await;
+    second.log().roll().unwrap();
+    until(&bench, || second.log().local_start_offset() == Offset::new(3)).await;
+    bench.plan.add(Fault::new(Effect::BlackHole).on(Operation::Read));
+
+    let clock = bench.broker.clock();
+    wire.send(&list_offsets(&[0, 1], 1_700_000_000_001), 9).await;
+    tokio::select! {
+        () = bench.plan.hanging(2) => {}
+        () = clock.sleep(PATIENCE) => panic!("one waits for the other"),
+    }
+    wire.receive::<ListOffsetsRequest>(9, 0).await;
+
+    // In the time that the client gives, and not in that of the bucket.
+    let request = list_offsets(&[0, 1], 1_700_000_000_001).with_timeout_ms(1);
+    let response = wire.call(&request, 10).await;
+    let codes: Vec<i16> = response.topics[0].partitions.iter().map(|one| one.error_code).collect();
+    assert_eq!(codes, [ResponseError::RequestTimedOut.code(); 2]);
+    bench.plan.release();
+    let response = wire.call(&list_offsets(&[0, 1], 1_700_000_000_001), 9).await;
+    let offsets: Vec<i64> = response.topics[0].partitions.iter().map(|one| one.offset).collect();
+    assert_eq!(offsets, [1, 1]);
+}

@@ -356,3 +356,22 @@ async fn what_a_fetch_cannot_mean_is_refused() {
     asked.topics[0].partitions[0].partition_max_bytes = -1;
     assert_eq!(wire.call(&asked, 12).await.responses[0].partitions[0].error_code, invalid);
 }
+
+#[tokio::test]
+async fn the_times_that_producers_wait_do_not_add_up() {
+    let bench = Bench::start().await;
+    let mut wire = bench.connect().await;
+    // Nothing is synced any more, as on a disk that is stuck.
+    bench.broker.stop().await;
+    let clock = bench.broker.clock();
+    let (began, timeout_ms) = (clock.monotonic(), 1_000);
+    for _ in 0..5 {
+        wire.send(&produce(-1, 9, batch(&["x"])).with_timeout_ms(timeout_ms), 9).await;
+    }
+    for behind in (0..5).rev() {
+        let response = wire.receive::<ProduceRequest>(9, behind).await;
+        assert_eq!(only(&response).error_code, ResponseError::RequestTimedOut.code());
+    }
+    let took = clock.monotonic() - began;
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+}
