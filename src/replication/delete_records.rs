@@ -39,7 +39,7 @@ impl Partition {
             }
         }
         self.wake_watchers();
-        Ok(self.log().log_start_offset())
+        Ok(self.watermarks().log_start)
     }
 
     /// Applies retention, in both tiers where the topic is tiered. Returns how many local segments went.
@@ -47,18 +47,26 @@ impl Partition {
         if self.check_serving().is_err() {
             return Ok(0);
         }
+        // A move that the disk has refused is made up for; while it refuses it still, the rest goes on.
+        let behind = match self.tier() {
+            Some(tier) => tier.bring_log_forward().await,
+            None => Ok(()),
+        };
         let Some(tier) = self.tier().filter(|tier| tier.view().tiered != TieredTo::NotTiered) else {
             let partition = Arc::clone(self);
             let retained = tokio::task::spawn_blocking(move || partition.retain_local(now_ms)).await;
-            return Ok(retained.map_err(ChangeError::panicked)??);
+            let removed = retained.map_err(ChangeError::panicked)??;
+            return behind.map(|()| removed);
         };
-        if tier.expire(now_ms).await?.is_some() {
+        let expired = tier.expire(now_ms).await;
+        if !matches!(expired, Ok(None)) {
             self.wake_watchers();
         }
         let removed = tier.drop_local(now_ms).await?;
         let log = Arc::clone(self.log());
         tokio::task::spawn_blocking(move || log.purge_deleted(now_ms)).await.map_err(ChangeError::panicked)??;
-        Ok(removed)
+        expired?;
+        behind.map(|()| removed)
     }
 
     /// Applies retention where nothing is in the bucket. Blocks. Returns how many segments went.

@@ -211,8 +211,10 @@ impl Partition {
         // The watermark first: the log's own offsets only grow, so the three never contradict each other.
         let high_watermark = self.stable.watermark().get();
         let log = self.stable.log();
+        // The local log may be behind: what the catalog has ended is not offered, whatever the disk does.
+        let tiered_start = self.tier.as_ref().map(|tier| tier.view().log_start);
         Watermarks {
-            log_start: log.log_start_offset(),
+            log_start: log.log_start_offset().max(tiered_start.unwrap_or(Offset::ZERO)),
             last_stable: log.last_stable_offset().min(high_watermark),
             high_watermark,
         }

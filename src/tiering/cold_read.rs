@@ -21,7 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ulid::Ulid;
 
-use super::errors::{ChangeError, RemoteReadError};
+use super::errors::RemoteReadError;
 use super::group::{BatchForm, Group};
 use super::metrics;
 use super::parquet::Footer;
@@ -45,11 +45,41 @@ pub struct RemoteRecords {
     gap: Option<(Bytes, Offset)>,
 }
 
-/// What is in hand for a plan, cached or not.
+/// What is in hand for a plan, cached or not. Whatever the cache does, nothing that was looked at is asked for again: so a
+/// read comes to an end, at no more than one GET for each object and row group on its way.
 #[derive(Debug, Default)]
 struct Held {
-    footer: Option<(Ulid, Arc<Footer>)>,
+    /// Of the objects on the way.
+    footers: Vec<(Ulid, Arc<Footer>)>,
+    /// The last that came.
     group: Option<(GroupKey, Arc<Group>)>,
+    /// Row groups without a record at or behind the offset.
+    passed: Vec<GroupKey>,
+}
+
+impl Held {
+    fn footer(&self, segment: Ulid) -> Option<&Arc<Footer>> {
+        self.footers.iter().find(|(known, _)| *known == segment).map(|(_, footer)| footer)
+    }
+
+    fn take_footer(&mut self, segment: Ulid, footer: Arc<Footer>) {
+        if self.footer(segment).is_none() {
+            self.footers.push((segment, footer));
+        }
+    }
+
+    fn take_group(&mut self, key: GroupKey, group: Arc<Group>, at: Offset) {
+        if holds_from(&group, at) {
+            self.group = Some((key, group));
+        } else {
+            self.passed.push(key);
+        }
+    }
+}
+
+/// Whether a row group has a record at or behind `at`.
+fn holds_from(group: &Group, at: Offset) -> bool {
+    group.last_offset().is_some_and(|last| last >= at)
 }
 
 /// What a read needs next.
@@ -61,8 +91,8 @@ enum Plan {
     Rows(Offset),
     /// The footer of this object.
     Footer(Arc<RemoteSegment>),
-    /// A row group of it.
-    Group(Arc<RemoteSegment>, Arc<Footer>, GroupKey),
+    /// A row group of it, for this offset.
+    Group(Arc<RemoteSegment>, Arc<Footer>, GroupKey, Offset),
 }
 
 impl TieredLog {
@@ -128,16 +158,16 @@ impl TieredLog {
                 if *loads > 3 {
                     return Err((None, RemoteReadError::NoObject { tp: self.tp(), offset }));
                 }
-                self.load(offset).await.map_err(|error| (None, of_change(error)))?;
+                self.load(offset).await.map_err(|error| (None, error.into()))?;
             }
             Plan::Footer(segment) => match reader.footer(threads, &segment).await {
-                Ok(footer) => held.footer = Some((segment.id, footer)),
+                Ok(footer) => held.take_footer(segment.id, footer),
                 Err(error) => return Err((Some(segment), error)),
             },
-            Plan::Group(segment, footer, key) => match reader.group(threads, &segment, &footer, key).await {
+            Plan::Group(segment, footer, key, at) => match reader.group(threads, &segment, &footer, key).await {
                 Ok(group) => {
-                    held.group = Some((key, group));
-                    held.footer = Some((segment.id, footer));
+                    held.take_group(key, group, at);
+                    held.take_footer(segment.id, footer);
                 }
                 Err(error) => return Err((Some(segment), error)),
             },
@@ -159,20 +189,20 @@ impl TieredLog {
                 // Behind the last object, or the log has moved on: what is local is read there.
                 Place::Local | Place::OutOfRange => break,
             };
-            let footer = match held.footer.as_ref().filter(|(known, _)| *known == segment.id) {
-                Some((_, footer)) => Some(Arc::clone(footer)),
-                None => self.tiers.reader.cached_footer(segment.id),
-            };
+            let footer = held.footer(segment.id).cloned().or_else(|| self.tiers.reader.cached_footer(segment.id));
             let Some(footer) = footer else { return Plan::Footer(Arc::clone(segment)) };
             let first = footer.row_group_at(at).unwrap_or(footer.row_groups().len());
             for number in first..footer.row_groups().len() {
                 let key = GroupKey { segment: segment.id, number, base: segment.base, end: segment.end, form };
+                if held.passed.contains(&key) {
+                    continue;
+                }
                 let group = match held.group.as_ref().filter(|(known, _)| *known == key) {
                     Some((_, group)) => Some(Arc::clone(group)),
                     None => self.tiers.reader.cached_group(key),
                 };
-                let Some(group) = group else { return Plan::Group(Arc::clone(segment), footer, key) };
-                if group.last_offset().is_some_and(|last| last >= at) {
+                let Some(group) = group else { return Plan::Group(Arc::clone(segment), footer, key, at) };
+                if holds_from(&group, at) {
                     return Plan::Done(self.with_what_follows(group, &footer, key));
                 }
             }
@@ -252,14 +282,5 @@ impl TieredLog {
         let config = self.config();
         let bytes_max = usize::try_from(config.message.max_bytes).unwrap_or(usize::MAX);
         BatchForm { codec: config.remote.fetch_compression, bytes_max: bytes_max.min(REBUILT_BATCH_BYTES_MAX) }
-    }
-}
-
-fn of_change(error: ChangeError) -> RemoteReadError {
-    match error {
-        ChangeError::Catalog(error) => RemoteReadError::Catalog(error),
-        ChangeError::BadRow(error) => RemoteReadError::BadRow(error),
-        ChangeError::Unfinished(error) => RemoteReadError::Unfinished(error),
-        ChangeError::Fenced { .. } | ChangeError::Log(_) => RemoteReadError::TimedOut,
     }
 }

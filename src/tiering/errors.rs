@@ -57,6 +57,26 @@ impl From<FencedError> for ChangeError {
     }
 }
 
+/// Which objects there are could not be asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum LoadError {
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] StorageError),
+    /// A row of the catalog makes no sense.
+    #[error(transparent)]
+    BadRow(#[from] BadRow),
+}
+
+impl From<LoadError> for RemoteReadError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Catalog(error) => Self::Catalog(error),
+            LoadError::BadRow(error) => Self::BadRow(error),
+        }
+    }
+}
+
 /// Records could not be read from the bucket. None of these says that they are not there: whoever asks again later may
 /// get them.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -56,9 +56,9 @@ impl Indexed {
         self.start <= offset && offset <= self.segment.end
     }
 
-    /// Whether a part of the row group is not.
-    fn is_cut(&self, number: usize, entry: &RowGroupEntry) -> bool {
-        entry.base_offset < self.start || self.end_of(number) > self.segment.end
+    /// Whether a part of the row group is not, at its front or with its latest record behind the row's end.
+    fn is_cut(&self, entry: &RowGroupEntry) -> bool {
+        entry.base_offset < self.start || entry.max_timestamp_offset > self.segment.end
     }
 }
 
@@ -176,10 +176,10 @@ impl TieredLog {
         if indexed.holds(entry.max_timestamp_offset) {
             return Ok(Some((entry.max_timestamp_offset, entry.max_timestamp_ms)));
         }
-        if !indexed.is_cut(number, entry) {
+        if !indexed.is_cut(entry) {
             return Ok(None);
         }
-        // The log start cuts this one, and took the latest record with it.
+        // The log start cuts this one, or another leader's row, and took the latest record with it.
         let times = self.tiers.reader.record_times(&self.tiers.threads, &indexed.segment, number).await?;
         Ok(times.first_with_max(indexed.start, indexed.segment.end.next()))
     }
@@ -190,5 +190,27 @@ fn later(best: Option<RecordTime>, found: RecordTime) -> Option<RecordTime> {
     match best {
         Some((offset, at_ms)) if (at_ms, -offset.get()) >= (found.1, -found.0.get()) => best,
         _ => Some(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tiering::samples::segment;
+
+    #[test]
+    fn a_row_group_whose_latest_record_lies_behind_the_rows_end_is_cut() {
+        let entry = |base: i64, latest: i64| RowGroupEntry {
+            base_offset: Offset::new(base),
+            max_timestamp_ms: 7,
+            max_timestamp_offset: Offset::new(latest),
+            start: 0,
+            bytes: 1,
+        };
+        let entries = vec![entry(0, 9), entry(10, 29)];
+        let indexed = Indexed { segment: segment(0, 14), entries, start: Offset::new(3) };
+        let cut: Vec<bool> = indexed.entries.iter().map(|entry| indexed.is_cut(entry)).collect();
+        assert_eq!(cut, [true, true], "by the log start, and by the row's end");
+        assert!(!indexed.is_cut(&entry(10, 14)));
     }
 }

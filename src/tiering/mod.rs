@@ -16,6 +16,7 @@ pub mod tiered_log;
 pub mod tiers;
 
 mod backoff;
+mod skip;
 mod upload_queue;
 mod upload_state;
 mod uploader;
@@ -51,13 +52,13 @@ pub use lineage::Lineage;
 pub use lookup::RecordTime;
 pub use options::TieringOptions;
 pub use router::{Place, View, locate};
+pub use skip::SkipError;
 pub use status::{SegmentListing, TierStatus};
 pub use steps::{Step, StepHook};
 pub use sweep::Swept;
 pub use threads::Unfinished;
 pub use tiered_log::{TieredLog, TieredParts};
 pub use tiers::{Tiers, TiersParts, TopicFileError};
-pub use uploader::SkipError;
 
 #[cfg(test)]
 mod samples;

@@ -6,7 +6,8 @@
 //! looks at the view finds every offset of the log in the tier that the view names, or finds a newer view.
 //!
 //! # Crash safety
-//! The catalog decides. What it says and the local log has not done yet is done at the next start or the next round.
+//! The catalog decides. What it says and the local log has not done yet is done in the next round of retention, at the
+//! latest at the next start.
 //!
 //! # Cancellation
 //! A client that goes away stops nothing that it has begun. A stop of the broker may leave a change done in the catalog and
@@ -24,7 +25,7 @@ use crate::log::{LogError, PartitionLog, TieredTo, retention};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicName, TopicPartition};
 
 use super::cold_read::RemoteRecords;
-use super::errors::ChangeError;
+use super::errors::{ChangeError, LoadError};
 use super::flights::Flights;
 use super::manifest::{Manifest, WINDOW_SEGMENTS_MAX, Window};
 use super::remote_segment::RemoteSegment;
@@ -173,13 +174,43 @@ impl TieredLog {
 
     /// The same, by whoever holds the place of who may change things.
     pub(super) async fn advance_held(&self, to: Offset) -> Result<Offset, ChangeError> {
-        if to <= self.view().log_start {
-            return Ok(self.view().log_start);
+        let now = self.view().log_start;
+        if to <= now {
+            self.bring_forward_held().await?;
+            return Ok(now);
         }
         let row = self.tiers.catalog().advance_log_start(self.tp, self.leader_epoch, to).await?;
         self.tiers.options.steps.reached(Step::LogStartRow).await;
         self.follow(&row).await?;
         Ok(row.log_start)
+    }
+
+    /// Brings the local log to where the log starts, if it is behind: a disk that was full, say, has refused that move.
+    pub async fn bring_log_forward(self: &Arc<Self>) -> Result<(), ChangeError> {
+        if self.log.log_start_offset() >= self.view().log_start {
+            return Ok(());
+        }
+        let log = Arc::clone(self);
+        let moving = async move {
+            let _one_at_a_time = log.changing.lock().await;
+            log.bring_forward_held().await
+        };
+        self.tiers.threads.whole(moving).await?
+    }
+
+    async fn bring_forward_held(&self) -> Result<(), ChangeError> {
+        let log_start = self.view().log_start;
+        if self.log.log_start_offset() >= log_start {
+            return Ok(());
+        }
+        let moved = move |log: &PartitionLog| {
+            // Where records are shown before they are stable: the log start never passes what is.
+            if log.stable_end() < log_start {
+                log.sync()?;
+            }
+            log.advance_log_start(log_start)
+        };
+        self.log_blocking(moved).await.map(|_| ())
     }
 
     /// Brings log and view to where the catalog is.
@@ -196,14 +227,7 @@ impl TieredLog {
             },
             remote: if row.tiered_to.is_some() { view.remote.starting_at(log_start) } else { Manifest::default() },
         });
-        let moved = move |log: &PartitionLog| {
-            // Where records are shown before they are stable: the log start never passes what is.
-            if log.stable_end() < log_start {
-                log.sync()?;
-            }
-            log.advance_log_start(log_start)
-        };
-        self.log_blocking(moved).await?;
+        self.bring_forward_held().await?;
         self.tiers.options.steps.reached(Step::LogStartLocal).await;
         Ok(())
     }
@@ -277,7 +301,7 @@ impl TieredLog {
     }
 
     /// Asks the catalog which objects stand for `offset` and those that follow.
-    pub(super) async fn load(&self, offset: Offset) -> Result<(), ChangeError> {
+    pub(super) async fn load(&self, offset: Offset) -> Result<(), LoadError> {
         self.asked.store(true, Ordering::Relaxed);
         let before = self.view.load_full();
         let TieredTo::Known(tiered_to) = before.tiered else { return Ok(()) };

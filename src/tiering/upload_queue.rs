@@ -46,7 +46,14 @@ impl UploadQueue {
 
     async fn next(&self) -> Arc<TieredLog> {
         loop {
-            let next = self.waiting.lock().pop_front();
+            let (next, more) = {
+                let mut waiting = self.waiting.lock();
+                (waiting.pop_front(), !waiting.is_empty())
+            };
+            if more {
+                // Of two that came while nobody waited, only one has woken somebody.
+                self.news.notify_one();
+            }
             match next {
                 Some(log) => return log,
                 None => self.news.notified().await,

@@ -28,7 +28,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -200,16 +199,15 @@ impl TieredLog {
     /// One attempt at the next range, and what follows from how it ends. By whoever has taken the partition out of the
     /// queue.
     pub(super) async fn upload_next(self: &Arc<Self>) {
-        let Next::Range { base, to, bytes } = self.next_range() else { return };
+        let Next::Range { base, .. } = self.next_range() else { return };
         let began = self.tiers.clock().monotonic();
         metrics::copy_began();
-        let uploaded = self.upload_range(base..to, Content::Log).await;
-        self.tiers.uploads.spent(bytes);
-        match uploaded {
-            Ok(object_bytes) => {
+        match self.upload_what_is_next().await {
+            Ok(uploaded) => {
                 self.upload.lock().succeeded();
-                let took = self.tiers.clock().monotonic().saturating_sub(began);
-                metrics::copied(bytes, object_bytes, took);
+                if let Some(Uploaded { log_bytes, object_bytes }) = uploaded {
+                    metrics::copied(log_bytes, object_bytes, self.tiers.clock().monotonic().saturating_sub(began));
+                }
             }
             Err(UploadError::Retired | UploadError::Fenced(_)) => {
                 tracing::info!(topic = %self.topic(), partition = self.tp().partition, "uploads end: not led here any more");
@@ -228,7 +226,26 @@ impl TieredLog {
         }
     }
 
-    /// Uploads a range; returns the size of its object. Whatever failed before is ended first, and so is this if it fails.
+    /// Ends what has failed before, then uploads what comes next.
+    async fn upload_what_is_next(self: &Arc<Self>) -> Result<Option<Uploaded>, UploadError> {
+        self.end_unfinished().await?;
+        // Looked at only now: what seemed to have failed may be part of the log.
+        let Next::Range { base, to, bytes: log_bytes } = self.next_range() else { return Ok(None) };
+        let uploaded = self.upload_range(base..to, Content::Log).await;
+        self.tiers.uploads.spent(log_bytes);
+        Ok(Some(Uploaded { log_bytes, object_bytes: uploaded? }))
+    }
+
+    /// Ends what has failed before, if anything; whoever asks has to look again where the bucket ends.
+    pub(super) async fn end_unfinished(&self) -> Result<(), UploadError> {
+        let unfinished = self.upload.lock().unfinished.clone();
+        match unfinished {
+            Some(attempt) => self.end_attempt(&attempt).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Uploads a range, nothing being unfinished; returns the size of its object. If it fails it is ended.
     #[tracing::instrument(
         name = "upload", level = "debug", skip_all,
         fields(topic = %self.topic(), partition = self.tp().partition, base = range.start.get(), to = range.end.get())
@@ -238,10 +255,6 @@ impl TieredLog {
         range: Range<Offset>,
         content: Content,
     ) -> Result<u64, UploadError> {
-        let unfinished = self.upload.lock().unfinished.clone();
-        if let Some(unfinished) = unfinished {
-            self.end_attempt(&unfinished).await?;
-        }
         self.tiers.need_topic_file(self.tp().topic_id).await?;
         self.tiers.options.steps.reached(Step::TopicFile).await;
         let row = self.name_object(&range);
@@ -410,6 +423,12 @@ impl TieredLog {
     }
 }
 
+/// What was uploaded.
+struct Uploaded {
+    log_bytes: u64,
+    object_bytes: u64,
+}
+
 /// How an attempt was ended.
 enum Ending {
     /// Nothing is left of it.
@@ -506,69 +525,4 @@ fn hand_over(chunks: &mpsc::Sender<Bytes>, ready: Vec<Bytes>) -> Result<(), Uplo
         chunks.blocking_send(chunk).map_err(|_| Unfinished::of("the upload was given up"))?;
     }
     Ok(())
-}
-
-/// How long a skip waits for an upload that is under way.
-const SKIP_WAITS: Duration = Duration::from_millis(50);
-
-/// A range was not skipped.
-#[derive(Debug, thiserror::Error)]
-pub enum SkipError {
-    /// It is not known how much is in the bucket.
-    #[error("the topic is not tiered, or how much of it is in the bucket is not known now")]
-    NotTiered,
-    /// The range is not one that waits for its upload.
-    #[error("--to {to} is not an offset in ({tiered_to}, {decided}]: only what waits for its upload can be skipped")]
-    OutOfRange {
-        /// What was asked for.
-        to: Offset,
-        /// Where the bucket ends.
-        tiered_to: Offset,
-        /// The end of what is decided and on stable storage.
-        decided: Offset,
-    },
-    /// The empty object was not uploaded.
-    #[error("the range was not skipped: {0}")]
-    Failed(String),
-}
-
-impl TieredLog {
-    /// Gives `[tiered_to, to)` up: commits an object without records over it, so that what follows can be uploaded.
-    /// Returns how many offsets were given up.
-    pub async fn skip(self: &Arc<Self>, to: Offset) -> Result<u64, SkipError> {
-        loop {
-            // Whoever holds the place in the queue uploads; nobody else does.
-            if !std::mem::replace(&mut self.upload.lock().queued, true) {
-                break;
-            }
-            self.tiers.clock().sleep(SKIP_WAITS).await;
-        }
-        let skipped = self.skip_now(to).await;
-        let mut upload = self.upload.lock();
-        upload.queued = false;
-        if skipped.is_ok() {
-            upload.succeeded();
-        }
-        skipped
-    }
-
-    async fn skip_now(self: &Arc<Self>, to: Offset) -> Result<u64, SkipError> {
-        let TieredTo::Known(tiered_to) = self.view().tiered else { return Err(SkipError::NotTiered) };
-        let decided = self.log.last_stable_offset().min(self.log.high_watermark()).min(self.log.stable_end());
-        if to <= tiered_to || to > decided {
-            return Err(SkipError::OutOfRange { to, tiered_to, decided });
-        }
-        let uploaded = self.upload_range(tiered_to..to, Content::Nothing).await;
-        uploaded.map_err(|error| SkipError::Failed(error.to_string()))?;
-        let offsets = (to - tiered_to).unsigned_abs();
-        tracing::error!(
-            topic = %self.topic(),
-            partition = self.tp().partition,
-            from = tiered_to.get(),
-            to = to.get(),
-            offsets,
-            "offsets were given up by order of the operator: they are not in the bucket and never will be"
-        );
-        Ok(offsets)
-    }
 }

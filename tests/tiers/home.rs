@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tidelog::broker::{Broker, BrokerOptions, BrokerParts, Endpoint, NewTopic, StartError};
 use tidelog::clock::{Clock, SystemClock};
-use tidelog::disk::RealDisk;
+use tidelog::disk::{Disk, RealDisk};
 use tidelog::model::settings::BrokerSettings;
 use tidelog::model::{BrokerId, Codec, LeaderEpoch, Offset};
 use tidelog::object_storage::{BucketOptions, FaultPlan, MemoryStore};
@@ -23,6 +23,7 @@ pub struct Home {
     pub store: Arc<MemoryStore>,
     pub plan: Arc<FaultPlan>,
     pub clock: Arc<dyn Clock>,
+    pub disk: Arc<dyn Disk>,
     pub settings: BTreeMap<String, String>,
     /// How long the bucket is tried.
     pub bucket_deadline: Duration,
@@ -44,6 +45,7 @@ impl Home {
             store: Arc::new(MemoryStore::new()),
             plan: FaultPlan::new(),
             clock: SystemClock::shared(),
+            disk: RealDisk::shared(),
             settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             bucket_deadline: Duration::from_millis(500),
         }
@@ -70,7 +72,7 @@ impl Home {
 
     /// Starts on this data directory and catalog, over the one bucket.
     pub async fn try_start(&self, data: &str, catalog: &str) -> Result<Arc<Broker>, StartError> {
-        let mut parts = BrokerParts::new(RealDisk::shared(), Arc::clone(&self.clock), rand::random);
+        let mut parts = BrokerParts::new(Arc::clone(&self.disk), Arc::clone(&self.clock), rand::random);
         parts.store = Some(Arc::<MemoryStore>::clone(&self.store));
         Box::pin(Broker::start(self.options(&self.path(data), &self.path(catalog)), parts)).await
     }

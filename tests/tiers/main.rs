@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a panic")]
 
+mod full_disk;
 mod home;
 
 mod refusals;

@@ -6,8 +6,9 @@ use tidelog::broker::{AlterConfigsError, Broker, ConfigChanges};
 use tidelog::catalog::CatalogOptions;
 use tidelog::model::Offset;
 use tidelog::object_storage::{Effect, ErrorKind, Fault, Operation};
-use tidelog::replication::Partition;
+use tidelog::replication::{Isolation, OffsetSpec, Partition, ReadBounds};
 
+use crate::full_disk::FullDisk;
 use crate::home::{Home, PATIENCE, create, offsets, segment};
 
 async fn set(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Result<(), AlterConfigsError> {
@@ -210,5 +211,35 @@ async fn a_bucket_that_is_away_keeps_no_broker_from_stopping_in_order() {
     let partition = broker.partition("orders", 0).unwrap();
     all_cold(&home, &broker, &partition, 20).await;
     assert_eq!(offsets(&partition, 10).await.0, (10..20).collect::<Vec<_>>());
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_log_start_that_a_full_disk_refused_holds_all_the_same_and_is_made_up_for() {
+    let disk = Arc::new(FullDisk::default());
+    let mut home = Home { disk: Arc::<FullDisk>::clone(&disk), ..Home::new() };
+    home.settings.insert("log.retention.check.interval.ms".to_owned(), "3600000".to_owned());
+    let broker = home.start().await;
+    let partition = create(&broker, "orders", &[]).await;
+    segment(&partition).await;
+    segment(&partition).await;
+    home.until(&broker, "uploaded", async || broker.tiers().status()[0].tiered_to == Some(Offset::new(20))).await;
+    disk.fill(true);
+    // The catalog has moved it, so it has moved; and asking again does not say more than is so.
+    for _ in 0..2 {
+        partition.delete_records(Some(Offset::new(10))).await.unwrap_err();
+        assert_eq!(partition.log().log_start_offset(), Offset::ZERO);
+        let earliest = partition.find_offset(OffsetSpec::Earliest, Isolation::ReadUncommitted).await.unwrap().unwrap();
+        assert_eq!((earliest.offset, partition.watermarks().log_start), (Offset::new(10), Offset::new(10)));
+        let isolation = Isolation::ReadUncommitted;
+        let bounds = ReadBounds { from: earliest.offset, max_bytes: 1, at_least_one: true, isolation };
+        partition.read(bounds).unwrap();
+    }
+    let now_ms = home.clock.now_ms();
+    partition.retain(now_ms).await.unwrap_err();
+    disk.fill(false);
+    partition.retain(now_ms).await.unwrap();
+    assert_eq!(partition.log().log_start_offset(), Offset::new(10));
+    assert_eq!(partition.delete_records(Some(Offset::new(10))).await.unwrap(), Offset::new(10));
     broker.stop().await;
 }

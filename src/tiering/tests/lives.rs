@@ -2,6 +2,7 @@
 //! back what went.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::stage::{Stage, batch, config};
 use crate::log::TieredTo;
@@ -340,5 +341,90 @@ async fn what_only_the_local_tier_has_is_counted() {
     let active = stage.log.log.segments().last().unwrap().size_bytes;
     stage.upload_all().await;
     assert_eq!(stage.tiers.local_only_bytes(), active);
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn an_operator_who_hangs_up_stops_neither_the_skip_nor_what_follows() {
+    let stage = with(|_| ()).await;
+    stage.segment();
+    stage.segment();
+    stage.plan.add(Fault::new(Effect::BlackHole).on(Operation::FinishUpload).times(1));
+    let mut asked = Box::pin(stage.log.skip(Offset::new(30)));
+    tokio::select! {
+        _ = &mut asked => unreachable!("the bucket hangs"),
+        () = stage.plan.hanging(1) => {}
+    }
+    drop(asked);
+    stage.plan.release();
+    let clock = crate::clock::SystemClock::new();
+    while stage.tiered_to() < 30 || stage.log.upload.lock().queued {
+        crate::clock::Clock::sleep(&clock, std::time::Duration::from_millis(1)).await;
+    }
+    // By the copiers: whoever stands in the queue for ever is never taken out of it.
+    stage.log.offer_upload();
+    while stage.tiered_to() < 60 {
+        crate::clock::Clock::sleep(&clock, std::time::Duration::from_millis(1)).await;
+    }
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_seemed_to_fail_and_is_live_is_not_sent_again() {
+    let commits = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (live, reached) = tokio::sync::oneshot::channel();
+    let live = std::sync::Mutex::new(Some(live));
+    let counted = Arc::clone(&commits);
+    // The first commit is answered by nobody.
+    let steps = crate::tiering::StepHook::new(move |step| {
+        let is_first = step == crate::tiering::Step::LiveRow && counted.fetch_add(1, Ordering::SeqCst) == 0;
+        let told = is_first.then(|| live.lock().unwrap().take()).flatten();
+        Box::pin(async move {
+            if let Some(told) = told {
+                told.send(()).unwrap();
+                std::future::pending::<()>().await;
+            }
+        })
+    });
+    let grace = std::time::Duration::ZERO;
+    let options = TieringOptions { orphan_grace: grace, steps, ..TieringOptions::default() };
+    let stage = Stage::with(config(), options).await;
+    stage.segment();
+    stage.segment();
+    tokio::select! {
+        () = stage.log.upload_next() => unreachable!("nobody answers"),
+        reached = reached => reached.unwrap(),
+    }
+    let row = stage.catalog.last_segment(stage.tp()).await.unwrap().unwrap();
+    let key = crate::object_storage::ObjectKey::parse(&row.head.object_key).unwrap();
+    let attempt = crate::tiering::upload_state::Attempt { id: row.head.id, key, upload_id: row.upload_id };
+    stage.log.upload.lock().unfinished = Some(attempt);
+    assert_eq!(stage.tiered_to(), 0, "not known yet");
+    stage.log.upload_next().await;
+    let status = stage.log.status();
+    assert_eq!((stage.tiered_to(), status.failures, status.last_error), (60, 0, None));
+    assert_eq!(commits.load(Ordering::SeqCst), 2, "one for each segment");
+    assert_eq!((stage.objects().len(), stage.rows().await.len()), (2, 2));
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn readers_step_over_what_is_gone_whatever_the_cache_keeps() {
+    let stage = Stage::with(config(), TieringOptions { cache_bytes: 0, ..TieringOptions::default() }).await;
+    for _ in 0..4 {
+        stage.segment();
+    }
+    for to in [30, 60, 90] {
+        stage.log.skip(Offset::new(to)).await.unwrap();
+    }
+    stage.upload_all().await;
+    stage.drop_local().await;
+    let gets = || stage.tiers.bucket().counts().of(Operation::Read).requests;
+    let before = gets();
+    let clock = crate::clock::SystemClock::new();
+    tokio::select! {
+        seen = stage.read(0) => assert_eq!(Stage::offsets(&seen), (90..120).collect::<Vec<_>>()),
+        () = crate::clock::Clock::sleep(&clock, std::time::Duration::from_secs(20)) => panic!("{} GETs", gets() - before),
+    }
     stage.tiers.close().await;
 }
