@@ -12,6 +12,7 @@ use crate::model::settings::{Before, BrokerSettings, DynamicSettings, InvalidSet
 use crate::model::{TopicConfig, TopicName};
 
 use super::config_changes::{BadChanges, ConfigChanges};
+use super::follow_catalog::may_be_made;
 use super::state::Broker;
 use super::topic::Topic;
 
@@ -96,10 +97,19 @@ impl Broker {
         if validate_only || overrides == *topic.overrides {
             return Ok(());
         }
-        self.catalog.set_topic_configs(topic.id, overrides.clone()).await.map_err(|error| match error {
-            TopicError::Storage(error) => error.into(),
-            TopicError::Exists(_) | TopicError::Missing(_) | TopicError::Changed(_) => unknown(),
-        })?;
+        if let Err(error) = self.catalog.set_topic_configs(topic.id, overrides.clone()).await {
+            if may_be_made(&error) && self.settle_held().await.is_ok() {
+                let now = self.topics();
+                let is_made = now.by_id(topic.id).is_some_and(|topic| *topic.overrides == overrides);
+                if is_made {
+                    return Ok(());
+                }
+            }
+            return Err(match error {
+                TopicError::Storage(error) => error.into(),
+                TopicError::Exists(_) | TopicError::Missing(_) | TopicError::Changed(_) => unknown(),
+            });
+        }
         self.registry.publish([configured(topic, overrides, config).await]);
         Ok(())
     }
@@ -112,7 +122,7 @@ impl Broker {
     }
 
     /// What `overrides` make of the topic under these settings of the broker.
-    fn reconfigured(
+    pub(super) fn reconfigured(
         &self,
         settings: &BrokerSettings,
         topic: &Topic,
@@ -209,7 +219,7 @@ impl Broker {
 }
 
 /// Puts settings in effect for a topic's partitions; returns the topic that has them.
-async fn configured(topic: &Topic, overrides: Values, config: TopicConfig) -> Arc<Topic> {
+pub(super) async fn configured(topic: &Topic, overrides: Values, config: TopicConfig) -> Arc<Topic> {
     let config = Arc::new(config);
     for partition in &topic.partitions {
         partition.set_config(Arc::clone(&config));

@@ -13,6 +13,7 @@ use crate::model::limits::PARTITIONS_PER_REQUEST_MAX;
 use crate::model::settings::Values;
 
 use super::assignments::BadAssignment;
+use super::follow_catalog::{FollowError, may_be_made};
 use super::open_topic::{OpenTopicError, TopicParts};
 use super::registry::Topics;
 use super::state::Broker;
@@ -86,7 +87,7 @@ impl Broker {
             let planned = self.plan_partitions(&topics, &wanted, &mut room);
             done.push(match planned {
                 Ok(_) if validate_only => Ok(()),
-                Ok((topic, have)) => self.add_partitions(topic, have, wanted.count).await,
+                Ok((topic, have)) => self.add_partitions(topic, have, &wanted).await,
                 Err(error) => Err(error),
             });
         }
@@ -119,7 +120,13 @@ impl Broker {
         Ok((topic, have))
     }
 
-    async fn add_partitions(&self, topic: &Topic, have: i32, count: i32) -> Result<(), CreatePartitionsError> {
+    async fn add_partitions(
+        &self,
+        topic: &Topic,
+        have: i32,
+        wanted: &MorePartitions,
+    ) -> Result<(), CreatePartitionsError> {
+        let count = wanted.count;
         let row = NewTopicRow {
             id: topic.id,
             name: topic.name.clone(),
@@ -129,7 +136,9 @@ impl Broker {
             leader_epoch: 0,
             tiered: topic.config.remote.enabled,
         };
-        self.catalog.add_partitions(row, have).await?;
+        if let Err(error) = self.catalog.add_partitions(row, have).await {
+            return if may_be_made(&error) { self.made_before(wanted, error).await } else { Err(error.into()) };
+        }
         let parts = TopicParts {
             name: topic.name.clone(),
             id: topic.id,
@@ -138,9 +147,26 @@ impl Broker {
         };
         let rows = self.new_rows(&parts, have..count);
         let mut partitions = topic.partitions.clone();
-        partitions.extend(self.open_partitions(&parts, &rows, &self.openings()).await?);
+        // Where they cannot be made now, they are as soon as they can be: the catalog has them.
+        let opened = self.open_partitions(&parts, &rows, &self.openings()).await;
+        partitions.extend(opened.inspect_err(|_| self.doubt.raise())?);
         tracing::info!(topic = topic.name.as_str(), have, count, "partitions added");
         self.registry.publish([parts.with(partitions)]);
         Ok(())
+    }
+
+    /// Partitions that the catalog did not add now may have been added all the same, or before: then that is the answer.
+    async fn made_before(&self, wanted: &MorePartitions, error: TopicError) -> Result<(), CreatePartitionsError> {
+        match self.settle_held().await {
+            Ok(()) => {}
+            Err(FollowError::Open { topic, source }) if topic.as_str() == wanted.name => return Err(source.into()),
+            Err(_) => return Err(error.into()),
+        }
+        let mut room = i32::MAX;
+        match self.plan_partitions(&self.topics(), wanted, &mut room) {
+            Err(CreatePartitionsError::Same(_)) => Ok(()),
+            Err(other) => Err(other),
+            Ok(_) => Err(error.into()),
+        }
     }
 }

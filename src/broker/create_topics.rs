@@ -16,6 +16,7 @@ use crate::model::settings::{Before, InvalidSetting, Values};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicId, TopicName, TopicPartition};
 
 use super::assignments::BadAssignment;
+use super::follow_catalog::may_be_made;
 use super::ids::new_id;
 use super::open_topic::{OpenTopicError, TopicParts};
 use super::registry::Topics;
@@ -226,7 +227,16 @@ impl Broker {
             leader_epoch: 0,
             tiered: plan.config.remote.enabled,
         };
-        self.catalog.create_topic(row).await?;
+        if let Err(error) = self.catalog.create_topic(row).await {
+            // It may have been made all the same; or there is one of that name that was not seen yet.
+            let is_seen = self.topics().by_name(plan.name.as_str()).is_some();
+            if may_be_made(&error) && !is_seen && self.settle_held().await.is_ok() {
+                if let Some(made) = self.topics().by_id(id) {
+                    return Ok(Arc::clone(made));
+                }
+            }
+            return Err(error.into());
+        }
         let parts =
             TopicParts { name: plan.name, id, overrides: Arc::new(plan.configs), config: Arc::new(plan.config) };
         let rows = self.new_rows(&parts, 0..plan.partitions);
@@ -243,10 +253,15 @@ impl Broker {
         Ok(topic)
     }
 
-    /// A topic whose logs cannot be made is not one: its name is free again, its folders go at the next start.
+    /// A topic whose logs cannot be made is not one: its name is free again, and its folders go. Where the catalog does not
+    /// say so there is a topic, whose logs are made as soon as they can be.
     async fn take_back(&self, parts: &TopicParts) {
-        if let Err(error) = self.catalog.delete_topic(parts.id).await {
-            tracing::error!(%error, topic = parts.name.as_str(), "a topic without logs stays in the catalog");
+        match self.catalog.delete_topic(parts.id).await {
+            Ok(()) => self.doubt.note_gone(parts.name.clone(), parts.id),
+            Err(error) => {
+                tracing::error!(%error, topic = parts.name.as_str(), "a topic without logs stays in the catalog");
+                self.doubt.raise();
+            }
         }
     }
 

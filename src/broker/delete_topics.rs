@@ -17,7 +17,9 @@ use crate::catalog::{StorageError, TopicError};
 use crate::disk::{Disk, parent_of};
 use crate::model::{TopicId, TopicName};
 
+use super::follow_catalog::may_be_made;
 use super::state::Broker;
+use super::topic::Topic;
 
 /// A topic was not deleted. The texts are what clients are shown.
 #[derive(Debug, thiserror::Error)]
@@ -49,18 +51,29 @@ impl Broker {
     pub async fn delete_topic(self: &Arc<Self>, id: TopicId) -> Result<(), DeleteTopicError> {
         let _one_at_a_time = self.changing.lock().await;
         let topic = self.topics().by_id(id).cloned().ok_or(DeleteTopicError::Unknown)?;
-        self.catalog.delete_topic(id).await?;
-        self.registry.withdraw(id);
-        self.coordinator.topic_deleted(id).await;
-        for partition in &topic.partitions {
-            partition.retire();
+        if let Err(error) = self.catalog.delete_topic(id).await {
+            // It may have been deleted all the same, now or when this was asked for before.
+            if may_be_made(&error) && self.settle_held().await.is_ok() && self.topics().by_id(id).is_none() {
+                return Ok(());
+            }
+            return Err(error.into());
         }
-        self.tiers.note_deleted(id).await;
-        tracing::info!(topic = topic.name.as_str(), id = %id, "topic deleted");
+        self.forget(&topic).await;
         let broker = Arc::clone(self);
         let name = topic.name.clone();
         self.tasks.spawn(async move { broker.finish_deletion(&name, id).await });
         Ok(())
+    }
+
+    /// Ends a topic that the catalog has no more: nobody is served, groups forget it, and its control file says so.
+    pub(super) async fn forget(&self, topic: &Topic) {
+        self.registry.withdraw(topic.id);
+        self.coordinator.topic_deleted(topic.id).await;
+        for partition in &topic.partitions {
+            partition.retire();
+        }
+        self.tiers.note_deleted(topic.id).await;
+        tracing::info!(topic = topic.name.as_str(), id = %topic.id, "topic deleted");
     }
 
     /// Removes what is left of a deleted topic. What cannot be removed now is tried again at the next start.

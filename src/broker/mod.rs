@@ -8,6 +8,7 @@ mod create_topics;
 mod data_dir;
 mod delete_records;
 mod delete_topics;
+mod follow_catalog;
 mod ids;
 mod open_topic;
 mod options;

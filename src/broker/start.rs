@@ -189,6 +189,7 @@ impl Broker {
             registry: Registry::default(),
             tiers,
             changing: Mutex::new(()),
+            doubt: Default::default(),
             producer_ids: Default::default(),
             coordinator,
             tasks: TaskTracker::new(),

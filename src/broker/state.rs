@@ -1,6 +1,7 @@
 //! The broker: what its rooms share, and the parts that the operations in the files beside this one work on.
 //!
-//! Invariant: topics change one at a time, under `changing`; the catalog commits first, the registry follows.
+//! Invariant: topics change one at a time, under `changing`; the catalog commits first, the registry follows. Where it is
+//! not known what was committed there is a `doubt`, and the registry is brought to what the catalog says.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::replication::{Leadership, LogDirHealth, Partition, Syncer};
 use crate::tiering::Tiers;
 
 use super::data_dir::{DataDir, Identity};
+use super::follow_catalog::Doubt;
 use super::ids::RandomBytes;
 use super::options::{BrokerOptions, Endpoint};
 use super::producer_ids::ProducerIds;
@@ -46,6 +48,7 @@ pub struct Broker {
     pub(super) registry: Registry,
     pub(super) tiers: Arc<Tiers>,
     pub(super) changing: Mutex<()>,
+    pub(super) doubt: Doubt,
     pub(super) producer_ids: ProducerIds,
     pub(super) coordinator: Arc<Coordinator>,
     pub(super) tasks: TaskTracker,

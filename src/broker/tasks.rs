@@ -59,6 +59,12 @@ const TASKS: &[Task] = &[
         stops: Stops::Behind,
     },
     Task {
+        name: "topics",
+        every: |_| Duration::from_secs(1),
+        run: |broker| async move { broker.settle().await }.boxed(),
+        stops: Stops::Within,
+    },
+    Task {
         name: "flush",
         every: |_| Duration::from_secs(1),
         run: |broker| broker.flush().boxed(),

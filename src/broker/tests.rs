@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::catalog::NewTopicRow;
 use crate::clock::SystemClock;
 use crate::disk::RealDisk;
 use crate::model::settings::BrokerSettings;
-use crate::model::{BrokerId, Codec, LeaderEpoch, Offset};
+use crate::model::{BrokerId, Codec, LeaderEpoch, Offset, TopicName};
 use crate::object_storage::BucketOptions;
-use crate::record::{BatchBuilder, BatchSpec};
+use crate::record::{BatchBuilder, BatchSpec, ValidBatch};
 use crate::replication::{Acks, Isolation, ReadBounds};
 
 fn options(data_dir: &Path, catalog: &Path) -> BrokerOptions {
@@ -37,11 +38,15 @@ fn topic(name: &str, partitions: i32) -> NewTopic {
     NewTopic { name: name.to_owned(), partitions: Some(partitions), ..NewTopic::default() }
 }
 
-async fn produce(broker: &Broker, topic: &str, partition: i32) -> Offset {
+fn record() -> ValidBatch {
     let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::ZERO, LeaderEpoch::ZERO, Codec::None));
     builder.push(Offset::ZERO, 1_700_000_000_000, None, Some(b"v"), std::iter::empty()).unwrap();
+    builder.build().unwrap()
+}
+
+async fn produce(broker: &Broker, topic: &str, partition: i32) -> Offset {
     let partition = broker.partition(topic, partition).unwrap();
-    let appended = partition.append(&builder.build().unwrap(), Acks::All).unwrap();
+    let appended = partition.append(&record(), Acks::All).unwrap();
     partition.committed(appended.last_offset.next()).await.unwrap();
     appended.base_offset
 }
@@ -138,5 +143,81 @@ async fn what_kafka_refuses_is_refused_in_its_words() {
     let more = |count| MorePartitions { name: "a.b".to_owned(), count, assignments: None };
     let shrink = broker.create_partitions(vec![more(0)], false).await.pop().unwrap().unwrap_err().to_string();
     assert!(shrink.contains("would not be an increase"), "{shrink}");
+    broker.stop().await;
+}
+
+fn row(topic: &CreatedTopic, name: &str, partitions: i32) -> NewTopicRow {
+    NewTopicRow {
+        id: topic.id,
+        name: TopicName::parse(name).unwrap(),
+        partitions,
+        configs: BTreeMap::new(),
+        leader: BrokerId(1),
+        leader_epoch: 0,
+        tiered: true,
+    }
+}
+
+fn more(name: &str, count: i32) -> Vec<MorePartitions> {
+    vec![MorePartitions { name: name.to_owned(), count, assignments: None }]
+}
+
+/// As if each commit had happened and its answer had been lost.
+#[tokio::test]
+async fn changes_that_were_made_without_a_word_are_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    let broker = start(&data, &catalog).await.unwrap();
+    let gone = broker.create_topic(topic("gone", 1), false).await.unwrap();
+    let partition = broker.partition("gone", 0).unwrap();
+    broker.catalog.delete_topic(gone.id).await.unwrap();
+    broker.delete_topic(gone.id).await.unwrap();
+    assert!(broker.topics().by_name("gone").is_none() && broker.topics().by_id(gone.id).is_none());
+    assert!(partition.append(&record(), Acks::Leader).is_err(), "nothing is acknowledged into a folder that goes");
+
+    let new = CreatedTopic { id: ids::new_id(rand::random), ..gone };
+    broker.catalog.create_topic(row(&new, "new", 2)).await.unwrap();
+    assert!(matches!(broker.create_topic(topic("new", 2), false).await, Err(CreateTopicError::Exists(_))));
+    assert_eq!(produce(&broker, "new", 1).await, Offset::ZERO);
+
+    broker.catalog.add_partitions(row(&new, "new", 4), 2).await.unwrap();
+    let fewer = broker.create_partitions(more("new", 3), false).await.pop().unwrap().unwrap_err();
+    assert!(matches!(fewer, CreatePartitionsError::NoIncrease { have: 4, .. }), "{fewer}");
+    broker.catalog.add_partitions(row(&new, "new", 5), 4).await.unwrap();
+    broker.create_partitions(more("new", 5), false).await.pop().unwrap().unwrap();
+    assert_eq!(produce(&broker, "new", 4).await, Offset::ZERO);
+
+    // What nobody asks about again is seen by itself.
+    let configs = BTreeMap::from([("retention.ms".to_owned(), "77".to_owned())]);
+    broker.catalog.set_topic_configs(new.id, configs).await.unwrap();
+    broker.settle().await;
+    assert_eq!(broker.topics().by_name("new").unwrap().config.retention.total_ms, Some(77));
+    broker.catalog.delete_topic(new.id).await.unwrap();
+    broker.settle().await;
+    assert!(broker.topics().is_empty());
+    // Its folders go, and then its row.
+    while broker.catalog.topic(new.id).await.unwrap().is_some() {
+        broker.clock().sleep(std::time::Duration::from_millis(2)).await;
+    }
+    assert!(!data.join("topics/new").try_exists().unwrap());
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn partitions_whose_logs_cannot_be_made_are_made_as_soon_as_they_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    let broker = start(&data, &catalog).await.unwrap();
+    let created = broker.create_topic(topic("a", 1), false).await.unwrap();
+    let in_the_way = data.join(format!("topics/a/{}/1", created.id));
+    std::fs::write(&in_the_way, b"").unwrap();
+    for _ in 0..2 {
+        let error = broker.create_partitions(more("a", 2), false).await.pop().unwrap().unwrap_err();
+        assert!(matches!(error, CreatePartitionsError::Log(_)), "{error}");
+    }
+    assert_eq!(broker.topics().by_name("a").unwrap().partitions.len(), 1);
+    std::fs::remove_file(&in_the_way).unwrap();
+    broker.settle().await;
+    assert_eq!(produce(&broker, "a", 1).await, Offset::ZERO);
     broker.stop().await;
 }

@@ -1,0 +1,188 @@
+//! Bringing the registry to what the catalog says, where a change of a topic ended in a way that nobody knows, or stopped
+//! half-way: a commit whose answer was lost, logs that could not be made behind a commit.
+//!
+//! # Consistency
+//! Under the topic lock. The catalog decides and the registry follows, whatever the change was: topics that the catalog has
+//! are opened, those that it has not are served no more, missing partitions and settings are brought over.
+//!
+//! # Retries
+//! After a doubt the catalog is asked at once, and again with every tick until a commit that was under way then must have
+//! ended; as long as it cannot be asked, or a log cannot be opened, the doubt stays.
+//!
+//! # Cancellation
+//! Between two topics.
+//!
+//! # Crash safety
+//! Nothing is decided here. A start does the same from nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::catalog::{StorageError, TopicError, TopicRow};
+use crate::model::settings::{Before, InvalidSetting};
+use crate::model::{TopicId, TopicName, TopicPartition};
+
+use super::configs::configured;
+use super::open_topic::{OpenTopicError, TopicParts};
+use super::state::Broker;
+use super::topic::Topic;
+
+/// How often the catalog is asked after a doubt, once a tick: what was being committed then has ended long before.
+const LOOKS: u32 = 12;
+
+/// Whether the registry may differ from the catalog, and what has gone because it did.
+#[derive(Debug, Default)]
+pub(super) struct Doubt {
+    looks_left: AtomicU32,
+    /// Deleted topics whose folders are still there.
+    gone: Mutex<Vec<(TopicName, TopicId)>>,
+}
+
+impl Doubt {
+    /// They may differ.
+    pub(super) fn raise(&self) {
+        self.looks_left.store(LOOKS, Ordering::Relaxed);
+    }
+
+    /// A deleted topic's folders have to go.
+    pub(super) fn note_gone(&self, name: TopicName, id: TopicId) {
+        self.gone.lock().push((name, id));
+    }
+
+    fn is_settled(&self) -> bool {
+        self.looks_left.load(Ordering::Relaxed) == 0
+    }
+
+    fn looked(&self) {
+        // Only whoever holds the topic lock counts.
+        self.looks_left.store(self.looks_left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+    }
+}
+
+/// The registry is not where the catalog is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FollowError {
+    /// The catalog cannot be asked.
+    #[error(transparent)]
+    Catalog(#[from] StorageError),
+    /// The logs of a topic cannot be opened.
+    #[error("the logs of topic '{topic}': {source}")]
+    Open {
+        /// Which.
+        topic: TopicName,
+        /// Why.
+        source: OpenTopicError,
+    },
+    /// The settings of a topic cannot be understood.
+    #[error("the settings of topic '{topic}': {source}")]
+    Config {
+        /// Which.
+        topic: TopicName,
+        /// Why.
+        source: InvalidSetting,
+    },
+}
+
+/// Whether a change that ended so may have been made all the same, by this attempt or an earlier one.
+pub(super) fn may_be_made(error: &TopicError) -> bool {
+    match error {
+        TopicError::Exists(_) | TopicError::Missing(_) | TopicError::Changed(_) => true,
+        TopicError::Storage(StorageError::Full(_) | StorageError::Closed | StorageError::LockLost) => false,
+        TopicError::Storage(_) => true,
+    }
+}
+
+impl Broker {
+    /// After a change that may have been made or not, by whoever holds the topic lock: looks at once, and lets it be looked
+    /// again.
+    pub(super) async fn settle_held(&self) -> Result<(), FollowError> {
+        self.doubt.raise();
+        let followed = self.follow_catalog().await;
+        match &followed {
+            Ok(()) => self.doubt.looked(),
+            Err(error) => tracing::warn!(%error, "topics may not be what the catalog says yet"),
+        }
+        followed
+    }
+
+    /// The next look, where there is a doubt; and the end of what has gone.
+    pub(super) async fn settle(&self) {
+        if !self.doubt.is_settled() {
+            let _one_at_a_time = self.changing.lock().await;
+            match self.follow_catalog().await {
+                Ok(()) => self.doubt.looked(),
+                Err(error) => tracing::debug!(%error, "topics are not what the catalog says yet"),
+            }
+        }
+        let gone = std::mem::take(&mut *self.doubt.gone.lock());
+        for (name, id) in gone {
+            self.finish_deletion(&name, id).await;
+        }
+    }
+
+    /// Every topic that differs; the first failure of those that cannot be brought over now.
+    async fn follow_catalog(&self) -> Result<(), FollowError> {
+        let rows = self.catalog.topics().await?;
+        let rows: BTreeMap<TopicId, TopicRow> =
+            rows.into_iter().filter(|row| !row.deleted).map(|row| (row.id, row)).collect();
+        let topics = self.topics();
+        for topic in topics.iter().filter(|topic| !rows.contains_key(&topic.id)) {
+            self.forget(topic).await;
+            self.doubt.note_gone(topic.name.clone(), topic.id);
+        }
+        let mut followed = Ok(());
+        for row in rows.into_values() {
+            let done = match topics.by_id(row.id) {
+                Some(topic) => self.follow_topic(topic, &row).await,
+                None => self.open_unknown(row).await,
+            };
+            if followed.is_ok() {
+                followed = done;
+            }
+        }
+        followed
+    }
+
+    /// A topic that the catalog has and nobody has seen.
+    async fn open_unknown(&self, row: TopicRow) -> Result<(), FollowError> {
+        let TopicRow { id, name, partitions, configs, .. } = row;
+        let config = self.settings().topic_config(&configs, Before::default());
+        let config = Arc::new(config.map_err(|source| FollowError::Config { topic: name.clone(), source })?);
+        let topic = Topic { name, id, overrides: Arc::new(configs), config, partitions: Vec::new() };
+        self.open_more(&topic, partitions).await
+    }
+
+    async fn follow_topic(&self, topic: &Topic, row: &TopicRow) -> Result<(), FollowError> {
+        let mut now = topic.clone();
+        if *now.overrides != row.configs {
+            let config = self.reconfigured(&self.settings(), &now, &row.configs);
+            let config = config.map_err(|source| FollowError::Config { topic: row.name.clone(), source })?;
+            let changed = configured(&now, row.configs.clone(), config).await;
+            now = Topic::clone(&changed);
+            self.registry.publish([changed]);
+        }
+        self.open_more(&now, row.partitions).await
+    }
+
+    /// Opens the partitions up to `count` that the topic has not, in the epochs that the catalog says.
+    async fn open_more(&self, topic: &Topic, count: i32) -> Result<(), FollowError> {
+        let have = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+        if have >= count {
+            return Ok(());
+        }
+        let mut rows = Vec::new();
+        for number in have..count {
+            rows.extend(self.catalog.partition(TopicPartition::new(topic.id, number)).await?);
+        }
+        let Topic { name, id, overrides, config, mut partitions } = topic.clone();
+        let parts = TopicParts { name, id, overrides, config };
+        let opened = self.open_partitions(&parts, &rows, &self.openings()).await;
+        partitions.extend(opened.map_err(|source| FollowError::Open { topic: topic.name.clone(), source })?);
+        tracing::info!(topic = topic.name.as_str(), have, count, "a topic is opened as the catalog has it");
+        self.registry.publish([parts.with(partitions)]);
+        Ok(())
+    }
+}
