@@ -3,7 +3,9 @@
 //!
 //! # Consistency
 //! Under the topic lock. The catalog decides and the registry follows, whatever the change was: topics that the catalog has
-//! are opened, those that it has not are served no more, missing partitions and settings are brought over.
+//! are opened, those that it has not are served no more, missing partitions and settings are brought over. The folder of a
+//! topic goes only where the catalog says that the topic is deleted; one that it does not know is left to the next start,
+//! which sets it aside.
 //!
 //! # Retries
 //! After a doubt the catalog is asked at once, and again with every tick until a commit that was under way then must have
@@ -126,15 +128,20 @@ impl Broker {
     /// Every topic that differs; the first failure of those that cannot be brought over now.
     async fn follow_catalog(&self) -> Result<(), FollowError> {
         let rows = self.catalog.topics().await?;
-        let rows: BTreeMap<TopicId, TopicRow> =
-            rows.into_iter().filter(|row| !row.deleted).map(|row| (row.id, row)).collect();
+        let rows: BTreeMap<TopicId, TopicRow> = rows.into_iter().map(|row| (row.id, row)).collect();
         let topics = self.topics();
-        for topic in topics.iter().filter(|topic| !rows.contains_key(&topic.id)) {
+        for topic in topics.iter() {
+            match rows.get(&topic.id) {
+                Some(row) if !row.deleted => continue,
+                Some(_) => self.doubt.note_gone(topic.name.clone(), topic.id),
+                None => {
+                    tracing::warn!(topic = topic.name.as_str(), id = %topic.id, "the catalog does not know this topic")
+                }
+            }
             self.forget(topic).await;
-            self.doubt.note_gone(topic.name.clone(), topic.id);
         }
         let mut followed = Ok(());
-        for row in rows.into_values() {
+        for row in rows.into_values().filter(|row| !row.deleted) {
             let done = match topics.by_id(row.id) {
                 Some(topic) => self.follow_topic(topic, &row).await,
                 None => self.open_unknown(row).await,
