@@ -20,7 +20,7 @@ use crate::disk::RealDisk;
 use crate::object_storage::{BucketError, ErrorKind, OpenError};
 use crate::server::api_table::table;
 use crate::server::dispatch::Shared;
-use crate::server::{FetchLimits, FrontEnd, Server};
+use crate::server::{FetchLimits, FrontEnd, Server, ServerOptions};
 
 use super::outcome::{Exit, Failure};
 
@@ -112,8 +112,9 @@ fn start_failure(error: &StartError) -> Failure {
 async fn listen(options: &ServeOptions, broker: &Arc<Broker>) -> Result<Server, Failure> {
     let settings = broker.settings();
     let front_end = FrontEnd::new(Arc::clone(broker), FetchLimits::from(&*settings));
+    let server = ServerOptions { replies: front_end.replies(), ..options.server.clone() };
     let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
-    let server = Server::serve(options.server.clone(), shared, Arc::clone(broker.clock()))
+    let server = Server::serve(server, shared, Arc::clone(broker.clock()))
         .await
         .map_err(|error| Failure::failed(format!("{error} Give --listen another HOST:PORT")))?;
     let advertised = broker.advertised();

@@ -27,6 +27,8 @@ pub struct LogSlice {
     pub length: usize,
     /// The base offset of its first batch.
     pub base_offset: Offset,
+    /// An offset that it ends at or before: where its segment ends now.
+    pub segment_end: Offset,
 }
 
 impl PartitionLog {
@@ -80,17 +82,24 @@ impl PartitionLog {
             if length < first {
                 return Ok(None);
             }
-            return Ok(Some(LogSlice { file: segment.file()?, position, length, base_offset: header.base_offset }));
+            let (file, base_offset, segment_end) = (segment.file()?, header.base_offset, segment.next_offset());
+            return Ok(Some(LogSlice { file, position, length, base_offset, segment_end }));
         }
         Ok(None)
     }
 
-    /// Aborted transactions with records in `[from, to)`, by their markers.
+    /// Aborted transactions with records in `[from, to)`, by their markers. Indexes are read as far as a transaction that
+    /// began below `to` may have ended.
     pub fn aborted_transactions(&self, from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>, LogError> {
         let mut aborted = Vec::new();
         for segment in self.segments.load().iter().filter(|segment| segment.next_offset() > from) {
             let entries = segment.transactions.entries().map_err(super::error::at(segment.transactions.path()))?;
+            // By then everything below was decided, and what ends later began later.
+            let is_over = entries.iter().any(|entry| entry.last_stable_offset >= to);
             aborted.extend(entries.into_iter().filter(|entry| entry.last_offset >= from && entry.first_offset < to));
+            if is_over {
+                break;
+            }
         }
         Ok(aborted)
     }

@@ -5,7 +5,8 @@
 //! of a connection is polled: what the others wait for goes on by itself, and their replies could not leave anyway.
 //!
 //! Invariants: at most `in_flight_max` answers wait; nothing is read while the peer does not take what it asked for;
-//! a peer that does nothing is let go after `idle_timeout`, one that holds memory others wait for much sooner.
+//! a peer that does nothing is let go after `idle_timeout`, one that holds memory others wait for much sooner, be it of a
+//! frame that it does not finish or of a reply that it does not take.
 //!
 //! # Cancellation
 //! Dropping [`Connection::run`] drops the waits. The `hurry` token tells waits that nobody will read their reply, or
@@ -25,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_util::sync::CancellationToken;
 
+use super::contention::Contention;
 use super::frame::{FrameBound, FrameError, FrameMemory, FrameReader};
 use super::listener::Slot;
 use super::metrics;
@@ -38,6 +40,10 @@ const TICK: Duration = Duration::from_secs(1);
 const TICK_IDLE: Duration = Duration::from_secs(10);
 /// How long half a frame may stand still while other connections wait for memory.
 const STALLED_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a reply in memory from which on it counts as held.
+const HELD_REPLY_BYTES_MIN: usize = 64 * 1024;
+/// What a peer that holds a reply others wait for must take of it within [`STALLED_TIMEOUT`].
+const TAKEN_BYTES_MIN: u64 = 256 * 1024;
 /// Bytes of replies that may wait for the peer before further frames are read.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
 
@@ -105,6 +111,8 @@ pub struct ConnectionOptions {
     pub in_flight_max: usize,
     /// `connections.max.idle.ms`.
     pub idle_timeout: Duration,
+    /// Whether somebody waits for memory that replies hold.
+    pub replies: Contention,
 }
 
 /// Why a connection ended.
@@ -122,8 +130,8 @@ pub enum Closed {
     /// Nothing moved for too long.
     #[error("nothing moved for {0:?}")]
     Idle(Duration),
-    /// Half a frame stood still while others waited for memory.
-    #[error("half a frame stood still while others waited for memory")]
+    /// Half a frame, or a reply, stood still while others waited for its memory.
+    #[error("half a frame or a reply stood still while others waited for its memory")]
     Stalled,
     /// What came was no frame.
     #[error(transparent)]
@@ -359,15 +367,20 @@ impl Connection {
             self.end(Closed::ByPeer);
         }
         let now = self.movement();
-        let moved =
-            now.frames != last.frames || now.partial_bytes != last.partial_bytes || now.sent_bytes != last.sent_bytes;
+        let holds_reply = self.writer.memory_bytes() >= HELD_REPLY_BYTES_MIN && self.options.replies.is_there();
+        // A trickle is no movement while others wait.
+        let enough_bytes = if holds_reply { TAKEN_BYTES_MIN } else { 1 };
+        let moved = now.frames != last.frames
+            || now.partial_bytes != last.partial_bytes
+            || now.sent_bytes - last.sent_bytes >= enough_bytes;
         let working_for_it = !self.pending.is_empty() && self.writer.is_empty();
         if moved || working_for_it {
             *last = now;
             return None;
         }
         let still = now.since.saturating_sub(last.since);
-        if self.reader.holds_budget() && self.memory.budget.is_contended() && still >= STALLED_TIMEOUT {
+        let holds_frame = self.reader.holds_budget() && self.memory.budget.is_contended();
+        if (holds_frame || holds_reply) && still >= STALLED_TIMEOUT {
             return Some(Closed::Stalled);
         }
         (still >= self.options.idle_timeout).then_some(Closed::Idle(still))

@@ -8,6 +8,7 @@ pub mod budget;
 pub mod buffers;
 pub mod client;
 pub mod connection;
+mod contention;
 pub mod frame;
 pub mod listener;
 mod metrics;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use budget::ByteBudget;
 pub use connection::{Answer, Connection, ConnectionOptions, Reply, Service};
+pub use contention::Contention;
 pub use frame::{FrameError, FrameReader};
 pub use listener::{ConnectionLimits, Listener, Slot};
 pub use response::{FileSlice, Response, ResponseBuilder};

@@ -1,6 +1,7 @@
 //! Frames and connections over real sockets, with a service that does what the frame says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Answer, Closed, Connection, ConnectionOptions, Reply, Service};
+use super::contention::Contention;
 use super::frame::{FrameError, FrameMemory, FrameReader};
 use super::listener::{ConnectionLimits, Listener};
 use super::response::{FileSlice, Response, ResponseBuilder};
@@ -126,6 +128,10 @@ struct Served {
 }
 
 async fn serve(memory: FrameMemory) -> Served {
+    serve_among(memory, Contention::default()).await
+}
+
+async fn serve_among(memory: FrameMemory, replies: Contention) -> Served {
     let dir = tempfile::tempdir().unwrap();
     let file = RealDisk.open(&dir.path().join("x"), Open::CreateNew).unwrap();
     file.write_all_at(&vec![b'x'; 3_000_000], 0).unwrap();
@@ -139,6 +145,7 @@ async fn serve(memory: FrameMemory) -> Served {
         frame_bound: any_frame,
         in_flight_max: 3,
         idle_timeout: Duration::from_secs(60),
+        replies,
     };
     let connection = Connection::new(accepted.0, accepted.2, memory, options, Arc::<ManualClock>::clone(&clock));
     let mut service =
@@ -254,4 +261,30 @@ async fn halves_of_large_frames_go_when_others_wait_for_their_memory() {
         let ended = one.ended.await;
         assert!(matches!(ended, Ok(Closed::Stalled) | Err(_)), "{ended:?}");
     }
+}
+
+#[tokio::test]
+async fn a_reply_that_is_not_taken_goes_when_others_wait_for_its_memory() {
+    let waited_for = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&waited_for);
+    let Served { stream, clock, ended, .. } =
+        serve_among(plenty(), Contention::told_by(move || asked.load(Ordering::SeqCst))).await;
+    let (mut read, mut write) = stream.into_split();
+    // It asks and asks, and takes a byte at a time.
+    let asking = tokio::spawn(async move { while write.write_all(&framed(&[b'e'; 500_000])).await.is_ok() {} });
+    for _ in 0..20 {
+        clock.advance(Duration::from_secs(1));
+        read.read_u8().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert!(!ended.is_finished(), "while nobody waits a slow peer is borne with");
+    waited_for.store(true, Ordering::SeqCst);
+    while !ended.is_finished() {
+        clock.advance(Duration::from_secs(1));
+        let _ = read.read_u8().await;
+        tokio::task::yield_now().await;
+    }
+    let ended = ended.await.unwrap();
+    assert!(matches!(ended, Closed::Stalled), "{ended:?}");
+    asking.abort();
 }

@@ -1,4 +1,5 @@
-//! What one fetch reads from the bucket: each partition by itself, none waiting for another.
+//! What one fetch reads from the bucket: each partition by itself, and only so many at once. Each read brings a whole row
+//! group, so a fetch of a hundred partitions that began them all would fill the cache with what no answer has room for.
 //!
 //! A read goes on in a task of its own when the fetch is answered without it: the next fetch finds what it brought.
 
@@ -36,18 +37,24 @@ pub(super) enum Cold<'r> {
 type Ended = (usize, Result<RemoteRecords, RemoteReadError>);
 
 /// The cold reads of one fetch, by the place of the partition in it.
-#[derive(Default)]
 pub(super) struct ColdReads {
     progress: HashMap<usize, Progress>,
     under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
+    at_once_max: usize,
 }
 
 impl ColdReads {
-    /// What there is from `from` on; begins to read where nothing has begun.
+    /// None yet, and no more than `at_once_max` at once.
+    pub(super) fn new(at_once_max: usize) -> Self {
+        Self { progress: HashMap::new(), under_way: FuturesUnordered::new(), at_once_max }
+    }
+
+    /// What there is from `from` on; begins to read where nothing has begun and not too many are under way.
     pub(super) fn get(&mut self, place: usize, log: &Arc<TieredLog>, from: Offset) -> Cold<'_> {
         if !self.progress.contains_key(&place) {
             let progress = match log.read_cached(from) {
                 Some(records) => Progress::Read(records),
+                None if self.under_way.len() >= self.at_once_max => return Cold::Waiting,
                 None => {
                     let reading = log.read_remote(from);
                     self.under_way.push(Box::pin(async move { (place, reading.await) }));

@@ -58,8 +58,10 @@ pub async fn read_until_enough(
     wanted: Vec<(PartitionKey, Wanted)>,
     bounds: &Bounds,
 ) -> Vec<ReadOne> {
-    let mut cold = ColdReads::default();
-    let first = read_all(&call.state().topics(), &wanted, bounds, None, &mut cold);
+    let tiers = call.state().broker.tiers();
+    let mut cold = ColdReads::new(tiers.reads_at_once_max());
+    let cold_bytes_max = tiers.answer_bytes_max();
+    let first = read_all(&call.state().topics(), &wanted, bounds, None, (&mut cold, cold_bytes_max));
     // Whoever does not wait at the tail waits for the bucket all the same, or would never get anything of it.
     let wait = if cold.is_idle() { bounds.wait_max } else { bounds.wait_max.max(bounds.remote_wait_max) };
     if first.is_enough(bounds) || wait.is_zero() || wanted.is_empty() {
@@ -70,7 +72,7 @@ pub async fn read_until_enough(
     loop {
         // Registered before the read, so that nothing which comes between the two is missed.
         let news = Arc::new(Notify::new());
-        let read = read_all(&call.state().topics(), &wanted, bounds, Some(&news), &mut cold);
+        let read = read_all(&call.state().topics(), &wanted, bounds, Some(&news), (&mut cold, cold_bytes_max));
         if read.is_enough(bounds) {
             return read.answers;
         }
@@ -106,11 +108,11 @@ fn read_all(
     wanted: &[(PartitionKey, Wanted)],
     bounds: &Bounds,
     news: Option<&Arc<Notify>>,
-    cold: &mut ColdReads,
+    (cold, mut cold_bytes): (&mut ColdReads, usize),
 ) -> Pass {
     let mut pass = Pass { answers: Vec::with_capacity(wanted.len()), bytes: 0, must_be_told: false };
     for (place, (key, wanted)) in wanted.iter().enumerate() {
-        let room = Room { bytes: bounds.bytes_max.saturating_sub(pass.bytes), is_first: pass.bytes == 0 };
+        let room = Room { bytes: bounds.bytes_max.saturating_sub(pass.bytes), cold_bytes, is_first: pass.bytes == 0 };
         let topic = find_topic(topics, &key.topic, bounds.by_id.then_some(key.topic_id));
         let answer = match find_partition(&topic, key.partition) {
             Ok(partition) => {
@@ -127,6 +129,9 @@ fn read_all(
         pass.bytes += answer.records.length();
         // An error of the bucket can wait for the others: it is no news to be told in a hurry.
         let from_bucket = matches!(answer.records, FetchedRecords::Memory(_));
+        if from_bucket {
+            cold_bytes = cold_bytes.saturating_sub(answer.records.length());
+        }
         pass.must_be_told |= answer.diverging.is_some() || (answer.error.is_some() && !from_bucket);
         // What came from the bucket goes out, however little it is.
         pass.must_be_told |= answer.error.is_none() && from_bucket && answer.records.length() > 0;
@@ -139,6 +144,8 @@ fn read_all(
 #[derive(Clone, Copy)]
 struct Room {
     bytes: usize,
+    /// What it may have of the bucket's records, which are in memory until they are sent.
+    cold_bytes: usize,
     /// Nothing was found before it: then one batch is, however large.
     is_first: bool,
 }
@@ -183,7 +190,9 @@ fn read_one(
         (Isolation::ReadUncommitted, _) => None,
         // What is in the bucket is committed.
         (Isolation::ReadCommitted, None) => Some(Vec::new()),
-        (Isolation::ReadCommitted, Some(_)) => Some(aborted(partition, from, watermarks.last_stable)?),
+        (Isolation::ReadCommitted, Some(slice)) => {
+            Some(aborted(partition, from, watermarks.last_stable.min(slice.segment_end))?)
+        }
     };
     let (records, error) = match (slice, remote) {
         (Some(slice), _) => {
@@ -193,7 +202,10 @@ fn read_one(
         (None, None) => (FetchedRecords::None, None),
         (None, Some(log)) => match cold.get(place, &log, from) {
             Cold::Waiting => (FetchedRecords::None, None),
-            Cold::Records(records) => (FetchedRecords::Memory(log.take(records, from, max_bytes, at_least_one)), None),
+            Cold::Records(records) => {
+                let max_bytes = max_bytes.min(room.cold_bytes);
+                (FetchedRecords::Memory(log.take(records, from, max_bytes, at_least_one)), None)
+            }
             Cold::Failed(error) => (FetchedRecords::Memory(Vec::new()), error),
         },
     };

@@ -11,6 +11,7 @@ use crate::broker::{Broker, Topic, Topics};
 use crate::clock::Clock;
 use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, TopicId};
+use crate::net::Contention;
 use crate::replication::Partition;
 
 /// Who this broker says that it is.
@@ -64,6 +65,12 @@ impl FrontEnd {
         let clock = Arc::clone(broker.clock());
         let fetch_sessions = FetchSessions::new(fetch_limits.sessions_max, clock.now_ms().unsigned_abs());
         Self { broker, clock, fetch_limits, fetch_sessions }
+    }
+
+    /// Whether somebody waits for memory that replies of the bucket's records hold.
+    pub fn replies(&self) -> Contention {
+        let tiers = Arc::clone(self.broker.tiers());
+        Contention::told_by(move || tiers.replies_are_waited_for())
     }
 
     /// Who this broker is, as clients are told.

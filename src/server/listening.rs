@@ -61,6 +61,7 @@ impl Server {
                 frame_bound,
                 in_flight_max: options.in_flight_max,
                 idle_timeout: options.idle_timeout,
+                replies: options.replies,
             },
             clock,
             tasks: server.tasks.clone(),

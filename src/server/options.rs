@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::settings::BrokerSettings;
+use crate::net::Contention;
 
 /// What `queued.max.request.bytes` = -1 means here.
 const REQUEST_MEMORY_BYTES: usize = 256 * 1024 * 1024;
@@ -26,6 +27,8 @@ pub struct ServerOptions {
     pub connections_per_address_max: usize,
     /// `connections.max.idle.ms`.
     pub idle_timeout: Duration,
+    /// Whether somebody waits for memory that replies hold.
+    pub replies: Contention,
 }
 
 impl From<&BrokerSettings> for ServerOptions {
@@ -43,6 +46,7 @@ impl From<&BrokerSettings> for ServerOptions {
             // Kafka's: below zero nobody is idle too long.
             idle_timeout: u64::try_from(settings.number("connections.max.idle.ms"))
                 .map_or(NEVER, |ms| Duration::from_millis(ms).min(NEVER)),
+            replies: Contention::default(),
         }
     }
 }

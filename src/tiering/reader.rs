@@ -14,9 +14,11 @@
 //! Nothing is written.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use ulid::Ulid;
 
@@ -38,6 +40,12 @@ use crate::object_storage::Bucket;
 const IN_FLIGHT_SHARE: u64 = 2;
 /// Even a small cache must let one row group through.
 const IN_FLIGHT_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// One answer holds no more than this part of what may be on its way to clients.
+const ANSWER_SHARE: usize = 8;
+/// Row groups that one reader of many partitions fetches at once take no more than this part of the cache.
+const READS_SHARE: u64 = 8;
+/// How long whoever was refused memory for a reply is taken to wait for it: clients come back within it.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Permits count in these.
 const PERMIT_BYTES: u64 = 1024;
 /// What a footer or an index costs in memory beyond its bytes.
@@ -91,6 +99,10 @@ pub(super) struct RemoteReader {
     decoders: Arc<Semaphore>,
     incoming: Arc<Semaphore>,
     outgoing: Arc<Semaphore>,
+    outgoing_bytes: usize,
+    /// When a reply was last refused memory, by the monotonic clock.
+    refused_at: Mutex<Option<Duration>>,
+    cache_bytes: u64,
     pub(super) ahead: ReadAhead,
 }
 
@@ -100,7 +112,8 @@ impl RemoteReader {
             .max_capacity(options.cache_bytes)
             .weigher(|_: &Key, value: &Value| u32::try_from(value.memory_bytes()).unwrap_or(u32::MAX))
             .build();
-        let in_flight = (options.cache_bytes / IN_FLIGHT_SHARE).max(IN_FLIGHT_BYTES_MIN) / PERMIT_BYTES;
+        let in_flight_bytes = (options.cache_bytes / IN_FLIGHT_SHARE).max(IN_FLIGHT_BYTES_MIN);
+        let in_flight = in_flight_bytes / PERMIT_BYTES;
         let in_flight = usize::try_from(in_flight).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         Arc::new(Self {
             bucket,
@@ -112,6 +125,9 @@ impl RemoteReader {
             decoders: Arc::new(Semaphore::new(options.readers.max(1))),
             incoming: Arc::new(Semaphore::new(in_flight)),
             outgoing: Arc::new(Semaphore::new(in_flight)),
+            outgoing_bytes: usize::try_from(in_flight_bytes).unwrap_or(usize::MAX),
+            refused_at: Mutex::new(None),
+            cache_bytes: options.cache_bytes,
             ahead: ReadAhead::new(options.cache_bytes),
         })
     }
@@ -286,8 +302,30 @@ impl RemoteReader {
     /// The same bytes, counted against what may be on its way to clients until they have been sent; `None` where too much
     /// is.
     pub(super) fn charged(&self, bytes: &Bytes) -> Option<Bytes> {
-        let permit = Arc::clone(&self.outgoing).try_acquire_many_owned(permits(bytes.len() as u64)).ok()?;
-        Some(Bytes::from_owner(Charged { bytes: bytes.clone(), _permit: permit }))
+        match Arc::clone(&self.outgoing).try_acquire_many_owned(permits(bytes.len() as u64)) {
+            Ok(permit) => Some(Bytes::from_owner(Charged { bytes: bytes.clone(), _permit: permit })),
+            Err(_full) => {
+                *self.refused_at.lock() = Some(self.clock.monotonic());
+                None
+            }
+        }
+    }
+
+    /// Whether somebody waits for what replies on their way hold.
+    pub(super) fn replies_are_waited_for(&self) -> bool {
+        let refused_at = *self.refused_at.lock();
+        refused_at.is_some_and(|at| self.clock.monotonic().saturating_sub(at) < REFUSED_FOR)
+    }
+
+    /// What one answer may hold of it.
+    pub(super) fn answer_bytes_max(&self) -> usize {
+        self.outgoing_bytes / ANSWER_SHARE
+    }
+
+    /// Row groups that one who reads many partitions may fetch at once.
+    pub(super) fn reads_at_once_max(&self) -> usize {
+        let fitting = self.cache_bytes / READS_SHARE / ROW_GROUP_DECODED_BYTES as u64;
+        usize::try_from(fitting).unwrap_or(usize::MAX).max(1)
     }
 }
 

@@ -102,6 +102,21 @@ impl Tiers {
         self.uploads.clear();
     }
 
+    /// Whether somebody waits for memory that records on their way to clients hold.
+    pub fn replies_are_waited_for(&self) -> bool {
+        self.reader.replies_are_waited_for()
+    }
+
+    /// Bytes of the bucket's records that one answer may hold.
+    pub fn answer_bytes_max(&self) -> usize {
+        self.reader.answer_bytes_max()
+    }
+
+    /// Reads that one fetch may have under way at once: each brings a row group, whatever the answer has room for.
+    pub fn reads_at_once_max(&self) -> usize {
+        self.reader.reads_at_once_max()
+    }
+
     /// The bucket.
     pub fn bucket(&self) -> &Bucket {
         &self.parts.bucket

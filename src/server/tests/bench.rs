@@ -55,6 +55,11 @@ impl Bench {
 
     /// The same, with settings of the broker.
     pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        Self::with_patience(settings, Duration::from_millis(100)).await
+    }
+
+    /// The same, over a bucket that is tried for so long.
+    pub async fn with_patience(settings: &[(&str, &str)], patience: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let plan = FaultPlan::new();
         let settings = pairs(&[("broker.rack", "r1")]).into_iter().chain(pairs(settings)).collect();
@@ -65,7 +70,7 @@ impl Bench {
             advertised: Endpoint { host: "broker.example".to_owned(), port: 9092 },
             catalog_url: format!("sqlite://{}", folder.path().join("catalog.db").display()),
             bucket_url: "memory://".to_owned(),
-            bucket: bucket_options(&plan),
+            bucket: bucket_options(&plan, patience),
             settings: settings.clone(),
         };
         let clock = SystemClock::shared();
@@ -82,8 +87,9 @@ impl Bench {
         let broker = start().await;
 
         let front_end = FrontEnd::new(Arc::clone(&broker), FetchLimits::from(&settings));
+        let (listen, replies) = ("127.0.0.1:0".to_owned(), front_end.replies());
+        let options = ServerOptions { listen, replies, ..ServerOptions::from(&settings) };
         let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
-        let options = ServerOptions { listen: "127.0.0.1:0".to_owned(), ..ServerOptions::from(&settings) };
         let server = Server::serve(options, shared, clock).await.unwrap();
         Self { server, broker, plan, _folder: folder }
     }
@@ -97,10 +103,10 @@ impl Bench {
     }
 }
 
-/// A bucket in memory that meets the faults of a plan, and does not try for long.
-fn bucket_options(plan: &Arc<FaultPlan>) -> BucketOptions {
+/// A bucket in memory that meets the faults of a plan.
+fn bucket_options(plan: &Arc<FaultPlan>, patience: Duration) -> BucketOptions {
     let mut options = BucketOptions { faults: Some(Arc::clone(plan)), ..BucketOptions::default() };
-    options.retry.read_deadline = Duration::from_millis(100);
+    options.retry.read_deadline = patience;
     options
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use kafka_protocol::messages::{FetchResponse, ListOffsetsRequest};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, ListOffsetsRequest};
 
 use super::bench::{Bench, batch, fetch, produce, topic};
 use super::wire::Wire;
@@ -15,16 +15,18 @@ use crate::record::Batches;
 /// Long enough for a machine that is busy; whoever waits so long fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Nothing stays on local disk that is in the bucket, and everything happens at once.
+const AT_ONCE: [(&str, &str); 5] = [
+    ("log.retention.ms", "-1"),
+    ("log.local.retention.ms", "0"),
+    ("log.segment.delete.delay.ms", "0"),
+    ("log.retention.check.interval.ms", "10"),
+    ("remote.log.manager.task.interval.ms", "10"),
+];
+
 /// `orders-0` with nine records in the bucket only, and three behind them on local disk.
 async fn bench() -> (Bench, Wire) {
-    let bench = Bench::with_settings(&[
-        ("log.retention.ms", "-1"),
-        ("log.local.retention.ms", "0"),
-        ("log.segment.delete.delay.ms", "0"),
-        ("log.retention.check.interval.ms", "10"),
-        ("remote.log.manager.task.interval.ms", "10"),
-    ])
-    .await;
+    let bench = Bench::with_settings(&AT_ONCE).await;
     let mut wire = bench.connect().await;
     let partition = bench.broker.partition("orders", 0).unwrap();
     for values in [["a", "b", "c"], ["d", "e", "f"], ["g", "h", "i"]] {
@@ -161,7 +163,8 @@ async fn offsets_are_listed_over_both_tiers() {
 
 fn list_offsets(partitions: &[i32], timestamp: i64) -> ListOffsetsRequest {
     let one = |number: &i32| ListOffsetsPartition::default().with_partition_index(*number).with_timestamp(timestamp);
-    let asked = ListOffsetsTopic::default().with_name(topic("orders")).with_partitions(partitions.iter().map(one).collect());
+    let asked =
+        ListOffsetsTopic::default().with_name(topic("orders")).with_partitions(partitions.iter().map(one).collect());
     ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked])
 }
 
@@ -193,4 +196,50 @@ async fn offsets_of_many_partitions_are_asked_of_the_bucket_side_by_side_and_in_
     let response = wire.call(&list_offsets(&[0, 1], 1_700_000_000_001), 9).await;
     let offsets: Vec<i64> = response.topics[0].partitions.iter().map(|one| one.offset).collect();
     assert_eq!(offsets, [1, 1]);
+}
+
+#[tokio::test]
+async fn a_fetch_of_many_cold_partitions_begins_no_more_reads_than_it_can_use() {
+    let bench = Bench::with_patience(&AT_ONCE, PATIENCE).await;
+    bench.add_topic("many", 2, 6, &[]).await;
+    let mut wire = bench.connect().await;
+    for number in 0..6 {
+        let mut one = produce(-1, 9, batch(&["x"]));
+        one.topic_data[0].name = topic("many");
+        one.topic_data[0].partition_data[0].index = number;
+        wire.call(&one, 9).await;
+        let partition = bench.broker.partition("many", number).unwrap();
+        partition.log().roll().unwrap();
+        until(&bench, || partition.log().local_start_offset() == Offset::new(1)).await;
+    }
+    let asked = |wanted: &[i32]| {
+        let from: Vec<_> = wanted.iter().map(|number| (*number, 0)).collect();
+        let mut request = fetch(12, &from, 10_000);
+        request.topics[0].topic = topic("many");
+        request
+    };
+    let mut missing: Vec<i32> = (0..6).collect();
+    bench.plan.add(Fault::new(Effect::BlackHole).on(Operation::Read));
+    wire.send(&asked(&missing), 12).await;
+    // An eighth of the cache, which is 256 MiB, has room for four row groups.
+    bench.plan.hanging(4).await;
+    bench.connect().await.call(&fetch(12, &[(1, 0)], 50), 12).await;
+    assert_eq!(bench.plan.met(), 4);
+    bench.plan.release();
+    let mut response = wire.receive::<FetchRequest>(12, 0).await;
+    loop {
+        let before = missing.len();
+        let partitions = &response.responses[0].partitions;
+        let seen: Vec<i32> = partitions
+            .iter()
+            .filter(|one| one.records.as_ref().is_some_and(|records| !records.is_empty()))
+            .map(|one| one.partition_index)
+            .collect();
+        missing.retain(|number| !seen.contains(number));
+        if missing.is_empty() {
+            break;
+        }
+        assert!(missing.len() < before, "nothing came");
+        response = wire.call(&asked(&missing), 12).await;
+    }
 }
