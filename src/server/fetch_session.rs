@@ -19,7 +19,7 @@ const EVICTABLE_AFTER: Duration = Duration::from_secs(120);
 /// Partitions that one session may hold.
 const PARTITIONS_PER_SESSION_MAX: usize = 20_000;
 /// Partitions that all sessions together may hold.
-const PARTITIONS_MAX: usize = 500_000;
+const PARTITIONS_MAX: isize = 500_000;
 /// The epoch of a fetch that wants no session.
 const FINAL_EPOCH: i32 = -1;
 /// The epoch of a fetch that wants a new one.
@@ -118,7 +118,8 @@ pub struct FetchSessions {
 #[derive(Debug)]
 struct Sessions {
     by_id: HashMap<i32, Arc<Mutex<Session>>>,
-    partitions: usize,
+    /// Signed: a session that goes while it grows is first taken off with what it has grown by.
+    partitions: isize,
     random: StdRng,
 }
 
@@ -131,19 +132,50 @@ impl FetchSessions {
 
     /// What a fetch is about. `now` is monotonic.
     pub fn plan(&self, asked: FetchAsked, now: Duration) -> Result<FetchPlan, ResponseError> {
-        let mut state = self.state.lock();
         match (asked.session_id, asked.epoch) {
             (id, FINAL_EPOCH) => {
-                state.remove(id);
+                self.state.lock().remove(id);
                 Ok(FetchPlan { partitions: asked.wanted, context: FetchContext::Full })
             }
             (id, INITIAL_EPOCH) => {
+                let mut state = self.state.lock();
                 state.remove(id);
                 let session = state.begin(&asked, self.sessions_max, now);
                 let context = session.map_or(FetchContext::Full, FetchContext::New);
                 Ok(FetchPlan { partitions: asked.wanted, context })
             }
-            (id, epoch) => state.go_on(id, epoch, asked, now),
+            (id, epoch) => self.go_on(id, epoch, asked, now),
+        }
+    }
+
+    /// The lock of all sessions is held to find the session and to count, not while its partitions are copied.
+    fn go_on(&self, id: i32, epoch: i32, asked: FetchAsked, now: Duration) -> Result<FetchPlan, ResponseError> {
+        let reserved = asked.wanted.len();
+        let (shared, fits) = self.state.lock().reserve(id, reserved).ok_or(ResponseError::FetchSessionIdNotFound)?;
+        let gone_on = match fits {
+            true => shared.lock().go_on(epoch, asked, now),
+            false => Err(GoOn::TooMany),
+        };
+        let mut state = self.state.lock();
+        match gone_on {
+            Ok((partitions, grown_by)) => {
+                state.settle(reserved, grown_by);
+                if partitions.is_empty() {
+                    // As in Kafka, a session in which nothing is left is over, and this fetch goes on without one.
+                    state.remove(id);
+                    return Ok(FetchPlan { partitions, context: FetchContext::Full });
+                }
+                Ok(FetchPlan { partitions, context: FetchContext::Incremental(shared) })
+            }
+            Err(GoOn::Refused(error)) => {
+                state.settle(reserved, 0);
+                Err(error)
+            }
+            Err(GoOn::TooMany) => {
+                state.settle(reserved, 0);
+                state.remove(id);
+                Err(ResponseError::FetchSessionIdNotFound)
+            }
         }
     }
 
@@ -161,12 +193,12 @@ impl FetchSessions {
 impl Sessions {
     fn remove(&mut self, id: i32) {
         if let Some(session) = self.by_id.remove(&id) {
-            self.partitions = self.partitions.saturating_sub(session.lock().places.len());
+            self.partitions = self.partitions.saturating_sub_unsigned(session.lock().places.len());
         }
     }
 
     fn begin(&mut self, asked: &FetchAsked, sessions_max: usize, now: Duration) -> Option<Arc<Mutex<Session>>> {
-        let fits = |partitions: usize| partitions + asked.wanted.len() <= PARTITIONS_MAX;
+        let fits = |partitions: isize| partitions.saturating_add_unsigned(asked.wanted.len()) <= PARTITIONS_MAX;
         if asked.wanted.len() > PARTITIONS_PER_SESSION_MAX {
             return None;
         }
@@ -191,56 +223,67 @@ impl Sessions {
             entries: Vec::with_capacity(asked.wanted.len()),
         };
         asked.wanted.iter().for_each(|(key, wanted)| session.want(key.clone(), *wanted));
-        self.partitions += session.places.len();
+        self.partitions = self.partitions.saturating_add_unsigned(session.places.len());
         let session = Arc::new(Mutex::new(session));
         self.by_id.insert(id, Arc::clone(&session));
         Some(session)
     }
 
     fn evict_one(&mut self, now: Duration) -> bool {
-        let oldest = self.by_id.values().map(|session| session.lock()).min_by_key(|session| session.used);
+        // One whose lock is held is in use.
+        let idle = self.by_id.values().filter_map(|session| session.try_lock());
+        let oldest = idle.min_by_key(|session| session.used);
         let evictable = oldest.filter(|session| now.saturating_sub(session.used) > EVICTABLE_AFTER);
         let id = evictable.map(|session| session.id);
         id.inspect(|id| self.remove(*id)).is_some()
     }
 
-    fn go_on(&mut self, id: i32, epoch: i32, asked: FetchAsked, now: Duration) -> Result<FetchPlan, ResponseError> {
-        let shared = self.by_id.get(&id).map(Arc::clone).ok_or(ResponseError::FetchSessionIdNotFound)?;
-        let mut session = shared.lock();
-        if epoch != session.next_epoch {
-            return Err(ResponseError::InvalidFetchSessionEpoch);
-        }
-        if asked.by_id != session.by_id {
-            return Err(ResponseError::FetchSessionTopicIdError);
-        }
-        let before = session.places.len();
-        if before + asked.wanted.len() > PARTITIONS_PER_SESSION_MAX
-            || self.partitions + asked.wanted.len() > PARTITIONS_MAX
-        {
-            drop(session);
-            self.remove(id);
-            return Err(ResponseError::FetchSessionIdNotFound);
-        }
-        session.next_epoch = if epoch == i32::MAX { 1 } else { epoch + 1 };
-        session.used = now;
-        asked.wanted.into_iter().for_each(|(key, wanted)| session.want(key, wanted));
-        asked.forgotten.iter().for_each(|key| session.forget(key));
-        let after = session.places.len();
-        if after == 0 {
-            // As in Kafka, a session in which nothing is left is over, and this fetch goes on without one.
-            drop(session);
-            self.by_id.remove(&id);
-            self.partitions = self.partitions.saturating_sub(before);
-            return Ok(FetchPlan { partitions: Vec::new(), context: FetchContext::Full });
-        }
-        let partitions = session.entries.iter().flatten().map(|(key, wanted, _)| (key.clone(), *wanted)).collect();
-        drop(session);
-        self.partitions = self.partitions + after - before.min(self.partitions + after);
-        Ok(FetchPlan { partitions, context: FetchContext::Incremental(shared) })
+    /// The session, and whether so many more partitions fit; they are counted until [`Self::settle`].
+    fn reserve(&mut self, id: i32, more: usize) -> Option<(Arc<Mutex<Session>>, bool)> {
+        let session = Arc::clone(self.by_id.get(&id)?);
+        self.partitions = self.partitions.saturating_add_unsigned(more);
+        Some((session, self.partitions <= PARTITIONS_MAX))
+    }
+
+    /// What was reserved has become `grown_by`.
+    fn settle(&mut self, reserved: usize, grown_by: isize) {
+        self.partitions = self.partitions.saturating_sub_unsigned(reserved).saturating_add(grown_by);
     }
 }
 
+/// A session did not go on.
+enum GoOn {
+    Refused(ResponseError),
+    /// It would hold more partitions than one may, or all may.
+    TooMany,
+}
+
 impl Session {
+    /// Takes a fetch that follows the last; what is to be fetched, and by how many partitions the session has grown.
+    fn go_on(
+        &mut self,
+        epoch: i32,
+        asked: FetchAsked,
+        now: Duration,
+    ) -> Result<(Vec<(PartitionKey, Wanted)>, isize), GoOn> {
+        if epoch != self.next_epoch {
+            return Err(GoOn::Refused(ResponseError::InvalidFetchSessionEpoch));
+        }
+        if asked.by_id != self.by_id {
+            return Err(GoOn::Refused(ResponseError::FetchSessionTopicIdError));
+        }
+        let before = self.places.len();
+        if before + asked.wanted.len() > PARTITIONS_PER_SESSION_MAX {
+            return Err(GoOn::TooMany);
+        }
+        self.next_epoch = if epoch == i32::MAX { 1 } else { epoch + 1 };
+        self.used = now;
+        asked.wanted.into_iter().for_each(|(key, wanted)| self.want(key, wanted));
+        asked.forgotten.iter().for_each(|key| self.forget(key));
+        let partitions = self.entries.iter().flatten().map(|(key, wanted, _)| (key.clone(), *wanted)).collect();
+        Ok((partitions, self.places.len().cast_signed() - before.cast_signed()))
+    }
+
     fn want(&mut self, key: PartitionKey, wanted: Wanted) {
         if let Some(place) = self.places.get(&key) {
             if let Some(Some(entry)) = self.entries.get_mut(*place) {
