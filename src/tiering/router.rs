@@ -64,7 +64,13 @@ mod tests {
     use crate::tiering::samples::segment;
 
     /// A log that was tiered in pieces of these lengths, then cut from the front and dropped from local disk.
-    fn view(pieces: &[i64], log_start: i64, local_start: i64, loaded: (usize, usize)) -> View {
+    /// And the objects that are in memory.
+    fn view(
+        pieces: &[i64],
+        log_start: i64,
+        local_start: i64,
+        loaded: (usize, usize),
+    ) -> (View, Vec<Arc<RemoteSegment>>) {
         let mut base = 0;
         let mut segments = Vec::new();
         for length in pieces {
@@ -77,15 +83,16 @@ mod tests {
         let mut remote = Manifest::default();
         if let Some(first) = part.first() {
             let first = first.base;
-            remote = remote.with(Window::new(first, part, to == segments.len(), Offset::new(base)));
+            remote = remote.with(Window::new(first, part.clone(), to == segments.len(), Offset::new(base)));
         }
         let log_start = Offset::new(log_start.min(base));
-        View {
+        let view = View {
             log_start,
             local_start: Offset::new(local_start.min(base)).max(log_start),
             tiered: TieredTo::Known(Offset::new(base)),
             remote: remote.starting_at(log_start),
-        }
+        };
+        (view, part)
     }
 
     proptest! {
@@ -97,7 +104,7 @@ mod tests {
             behind in 0i64..30,
             loaded in (0usize..20, 0usize..20),
         ) {
-            let view = view(&pieces, log_start, local_start, loaded);
+            let (view, loaded) = view(&pieces, log_start, local_start, loaded);
             let TieredTo::Known(tiered_to) = view.tiered else { unreachable!() };
             let log_end = tiered_to + behind;
             prop_assert_eq!(locate(&view, log_end, view.log_start.prev()), Place::OutOfRange);
@@ -108,7 +115,10 @@ mod tests {
                 match locate(&view, log_end, offset) {
                     Place::OutOfRange => prop_assert!(false, "{} is in the log", offset),
                     Place::Local => prop_assert!(offset >= view.local_start),
-                    Place::RemoteUnloaded => prop_assert!(offset < view.local_start),
+                    Place::RemoteUnloaded => {
+                        prop_assert!(offset < view.local_start);
+                        prop_assert!(loaded.iter().all(|segment| !segment.holds(offset)), "{} is loaded", offset);
+                    }
                     Place::Remote(segment) => {
                         prop_assert!(offset < view.local_start && segment.holds(offset));
                         // The same object for all of its range, and the next begins where it ends.

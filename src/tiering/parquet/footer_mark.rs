@@ -18,7 +18,7 @@ const MARK_BYTES: usize = 8;
 const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
 const MARK_MAGIC: &[u8; 4] = b"TLF1";
 /// The catalog keeps the length in 24 bits. Some kilobytes a row group: enough for thousands of them.
-const FOOTER_BYTES_MAX: usize = (1 << 24) - 1;
+pub(super) const FOOTER_BYTES_MAX: u32 = (1 << 24) - 1;
 
 /// Puts the mark before the metadata of a file that ends with `end`.
 pub(super) fn insert(end: &mut Vec<u8>) -> Result<(), FooterError> {
@@ -58,7 +58,7 @@ fn metadata(tail: &[u8]) -> Result<(usize, &[u8]), FooterError> {
     }
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let footer_bytes = length.saturating_add(MARK_BYTES + END_BYTES);
-    if footer_bytes > FOOTER_BYTES_MAX {
+    if !u32::try_from(footer_bytes).is_ok_and(|bytes| bytes <= FOOTER_BYTES_MAX) {
         return Err(FooterError::TooLarge(footer_bytes));
     }
     let need = FooterError::NeedMore { need: footer_bytes, have: tail.len() };

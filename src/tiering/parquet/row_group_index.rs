@@ -9,12 +9,12 @@
 
 use bytes::{Buf, BufMut};
 
+use super::footer_mark::FOOTER_BYTES_MAX;
 use crate::model::Offset;
 
 const VERSION: u8 = 1;
 const HEAD_BYTES: usize = 4;
 const ENTRY_BYTES: usize = 8 + 8 + 8 + 8 + 4;
-const FOOTER_BYTES_MAX: u32 = (1 << 24) - 1;
 
 const _: () = assert!(HEAD_BYTES + ENTRY_BYTES <= 40);
 
@@ -55,10 +55,14 @@ pub enum BadRowGroupIndex {
 
 impl RowGroupIndex {
     /// For the catalog.
+    ///
+    /// # Panics
+    /// Where the footer is longer than any that was written: its object could not be read again.
     pub fn encode(&self) -> Vec<u8> {
+        assert!(self.footer_bytes <= FOOTER_BYTES_MAX, "a footer of {} bytes was written", self.footer_bytes);
         let mut to = Vec::with_capacity(HEAD_BYTES + ENTRY_BYTES * self.entries.len());
         to.put_u8(VERSION);
-        to.put_uint(u64::from(self.footer_bytes.min(FOOTER_BYTES_MAX)), 3);
+        to.put_uint(u64::from(self.footer_bytes), 3);
         for entry in &self.entries {
             to.put_i64(entry.base_offset.get());
             to.put_i64(entry.max_timestamp_ms);
