@@ -13,14 +13,12 @@
 //! # Crash safety
 //! The identity is written whole or not at all, before the first log is made.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, LockFile, LockRefused};
 
 const IDENTITY: &str = "tidelog.json";
 const LOCK: &str = "tidelog.lock";
@@ -43,7 +41,7 @@ pub struct Identity {
 pub struct DataDir {
     path: PathBuf,
     /// Closing it ends the lock.
-    _lock: File,
+    _lock: LockFile,
 }
 
 /// The directory cannot be used.
@@ -82,27 +80,11 @@ impl DataDir {
     pub fn lock(disk: &dyn Disk, path: &Path) -> Result<Self, DataDirError> {
         let io_error = |source| DataDirError::Io { path: path.to_owned(), source };
         disk.create_dir_all_durable(path).map_err(io_error)?;
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join(LOCK))
-            .map_err(io_error)?;
-        if let Err(errno) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            if errno != rustix::io::Errno::WOULDBLOCK {
-                return Err(io_error(errno.into()));
-            }
-            let mut holder = String::new();
-            lock.read_to_string(&mut holder).map_err(io_error)?;
-            return Err(DataDirError::InUse { path: path.to_owned(), holder: holder.trim().to_owned() });
-        }
-        let write_holder = |lock: &mut File| {
-            lock.set_len(0)?;
-            lock.rewind()?;
-            writeln!(lock, "process {}", std::process::id())
-        };
-        write_holder(&mut lock).map_err(io_error)?;
+        let holder = format!("process {}", std::process::id());
+        let lock = LockFile::take(disk, &path.join(LOCK), &holder).map_err(|refused| match refused {
+            LockRefused::Held(holder) => DataDirError::InUse { path: path.to_owned(), holder },
+            LockRefused::Io(source) => io_error(source),
+        })?;
         // What the last one left, if it was killed, is in the system's memory and perhaps nowhere else.
         disk.sync_all(path).map_err(io_error)?;
         Ok(Self { path: path.to_owned(), _lock: lock })

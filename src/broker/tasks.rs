@@ -52,12 +52,7 @@ const TASKS: &[Task] = &[
         run: |broker| broker.checkpoint_due().boxed(),
         stops: Stops::Behind,
     },
-    Task {
-        name: "roll",
-        every: |_| Duration::from_secs(5),
-        run: |broker| broker.roll().boxed(),
-        stops: Stops::Behind,
-    },
+    Task { name: "roll", every: |_| Duration::from_secs(5), run: |broker| broker.roll().boxed(), stops: Stops::Behind },
     Task {
         name: "topics",
         every: |_| Duration::from_secs(1),
@@ -82,18 +77,8 @@ const TASKS: &[Task] = &[
         run: |broker| broker.retain().boxed(),
         stops: Stops::Behind,
     },
-    Task {
-        name: "tiering",
-        every: tiering_interval,
-        run: |broker| broker.tier().boxed(),
-        stops: Stops::Within,
-    },
-    Task {
-        name: "tiering-sweep",
-        every: tiering_interval,
-        run: |broker| broker.sweep().boxed(),
-        stops: Stops::Within,
-    },
+    Task { name: "tiering", every: tiering_interval, run: |broker| broker.tier().boxed(), stops: Stops::Within },
+    Task { name: "tiering-sweep", every: tiering_interval, run: |broker| broker.sweep().boxed(), stops: Stops::Within },
     Task {
         name: "tiering-sizes",
         every: |_| Duration::from_secs(60),

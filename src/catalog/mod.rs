@@ -9,7 +9,6 @@ mod group_batches;
 mod group_lists;
 mod group_offsets;
 mod groups;
-mod lock_file;
 mod metrics;
 mod open_error;
 mod options;

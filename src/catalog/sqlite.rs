@@ -20,9 +20,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::disk::{Disk, parent_of, with_suffix};
+use crate::disk::{Disk, LockFile, LockRefused, parent_of, with_suffix};
 
-use super::lock_file::{LockFile, LockRefused};
 use super::open_error::OpenError;
 use super::options::CatalogOptions;
 use super::reserve::Reserve;

@@ -27,7 +27,8 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::lock_file::LockFile;
+use crate::disk::LockFile;
+
 use super::metrics;
 use super::reserve::Reserve;
 use super::session::Session;

@@ -1,5 +1,5 @@
-//! The lock beside a SQLite catalog: a file that says who holds it, and an advisory lock on it that ends with the
-//! process, however that ends.
+//! A lock that one process holds: a file that says who holds it, and an advisory lock on it that ends with the process,
+//! however that ends. Of a data directory, and of a SQLite catalog.
 //!
 //! # Consistency
 //! The lock is the operating system's (`flock`); the text inside only names the holder to whoever is refused.
@@ -13,20 +13,20 @@ use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::disk::{Disk, DiskFile, Open};
+use super::{Disk, DiskFile, Open};
 
 /// Longest holder text that is read back.
 const HOLDER_BYTES_MAX: usize = 512;
 
 /// A held lock. Dropping it lets go.
 #[derive(Debug)]
-pub(super) struct LockFile {
+pub struct LockFile {
     _file: Arc<dyn DiskFile>,
 }
 
 /// Why the lock was not taken.
 #[derive(Debug)]
-pub(super) enum LockRefused {
+pub enum LockRefused {
     /// Somebody has it.
     Held(String),
     /// The file could not be used.
@@ -41,7 +41,7 @@ impl From<io::Error> for LockRefused {
 
 impl LockFile {
     /// Takes the lock at once, or says who has it.
-    pub(super) fn take(disk: &dyn Disk, path: &Path, holder: &str) -> Result<Self, LockRefused> {
+    pub fn take(disk: &dyn Disk, path: &Path, holder: &str) -> Result<Self, LockRefused> {
         let file = disk.open(path, Open::Create)?;
         match flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}

@@ -12,6 +12,7 @@
 //! [`Disk::sync_all`] first. Bytes are stable after [`DiskFile::sync_data`]; names after [`Disk::sync_dir`] of the folder that holds
 //! them. The `*_durable` operations do both in the right order; nothing else may be relied upon after a power cut.
 
+mod lock_file;
 mod real;
 pub mod recorded;
 
@@ -21,6 +22,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use lock_file::{LockFile, LockRefused};
 pub use real::RealDisk;
 
 /// An open file. Positions are explicit: no shared cursor, so readers and the one writer never disturb each other.

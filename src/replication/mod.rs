@@ -14,9 +14,7 @@ mod read;
 mod stable_log;
 mod syncer;
 
-pub use errors::{
-    AppendError, DeleteRecordsError, EpochError, ListOffsetsError, NotCommitted, NotServing, ReadError,
-};
+pub use errors::{AppendError, DeleteRecordsError, EpochError, ListOffsetsError, NotCommitted, NotServing, ReadError};
 pub use high_watermark::{HighWatermark, Offline};
 pub use leadership::Leadership;
 pub use list_offsets::{FoundOffset, OffsetSpec};

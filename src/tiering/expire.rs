@@ -7,11 +7,11 @@
 //! Log start and rows change in one transaction; what follows of it in the bucket and on disk is repeated until done.
 
 use crate::catalog::{SegmentRow, SegmentTotals};
+use crate::log::retention::{Expiry, Stretch};
 use crate::log::{LogError, PartitionLog, TieredTo};
 use crate::model::Offset;
 
 use super::errors::ChangeError;
-use super::retention::{Expiry, Stretch};
 use super::tiered_log::TieredLog;
 
 /// Rows that are asked for first; usually the first has to stay.

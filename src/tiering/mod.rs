@@ -30,7 +30,6 @@ mod reader;
 
 mod deleter;
 mod expire;
-mod retention;
 mod sweep;
 
 pub mod control;

@@ -95,8 +95,9 @@ fn laid_out(call: &Call<FrontEnd>, request: ListOffsetsRequest) -> (Vec<ListOffs
                 // Told with the first.
                 None => continue,
                 Some(2..) => Err(ResponseError::InvalidRequest),
-                Some(_) => find_partition(&topic, number)
-                    .and_then(|partition| Ok((Arc::clone(partition), wanted(call.version, partition, &one, isolation)?))),
+                Some(_) => find_partition(&topic, number).and_then(|partition| {
+                    Ok((Arc::clone(partition), wanted(call.version, partition, &one, isolation)?))
+                }),
             };
             let pending = match wanted {
                 Ok((partition, (spec, isolation))) => {

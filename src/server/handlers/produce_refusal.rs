@@ -1,7 +1,7 @@
 //! Why a partition's batch was not appended, in the codes, the words and the silences of Kafka's answer.
 //!
-//! Kafka says why only where it blames single records, and where bytes are no batch at all. The reason stands in the
-//! broker's log in every case.
+//! Kafka says why only where it blames single records, and where bytes are no batch at all. What is the disk's is told where
+//! it happens; every reason stands in the broker's log for whoever asks for that much.
 
 use std::sync::Arc;
 
