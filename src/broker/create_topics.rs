@@ -230,10 +230,12 @@ impl Broker {
         if let Err(error) = self.catalog.create_topic(row).await {
             // It may have been made all the same; or there is one of that name that was not seen yet.
             let is_seen = self.topics().by_name(plan.name.as_str()).is_some();
-            if may_be_made(&error) && !is_seen && self.settle_held().await.is_ok() {
-                if let Some(made) = self.topics().by_id(id) {
-                    return Ok(Arc::clone(made));
-                }
+            if may_be_made(&error)
+                && !is_seen
+                && self.settle_held().await.is_ok()
+                && let Some(made) = self.topics().by_id(id)
+            {
+                return Ok(Arc::clone(made));
             }
             return Err(error.into());
         }

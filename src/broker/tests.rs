@@ -213,7 +213,7 @@ async fn partitions_whose_logs_cannot_be_made_are_made_as_soon_as_they_can() {
     std::fs::write(&in_the_way, b"").unwrap();
     for _ in 0..2 {
         let error = broker.create_partitions(more("a", 2), false).await.pop().unwrap().unwrap_err();
-        assert!(matches!(error, CreatePartitionsError::Log(_)), "{error}");
+        assert!(matches!(error, CreatePartitionsError::Open(_)), "{error}");
     }
     assert_eq!(broker.topics().by_name("a").unwrap().partitions.len(), 1);
     std::fs::remove_file(&in_the_way).unwrap();
