@@ -228,7 +228,7 @@ impl Broker {
             let wants = config.remote.enabled
                 && !config.remote.copy_disabled
                 && partition.tier().is_some_and(|tier| !tier.has_waiting());
-            partition.log().roll_if_due(now_ms, wants.then_some(config.remote.max_lag_ms)).map(|_| ())
+            partition.roll_if_due(now_ms, wants.then_some(config.remote.max_lag_ms)).map(|_| ())
         })
         .await;
     }

@@ -99,6 +99,10 @@ pub trait Disk: Send + Sync + Debug {
     fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// What lies in a folder, sorted by name.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// How long a file is.
+    fn file_length(&self, path: &Path) -> io::Result<u64> {
+        self.open(path, Open::Read)?.len()
+    }
     /// Whether the path leads to something.
     fn try_exists(&self, path: &Path) -> io::Result<bool>;
     /// Bytes that may still be written on the disk that holds `path`.

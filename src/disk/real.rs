@@ -84,6 +84,10 @@ impl Disk for RealDisk {
         Ok(entries)
     }
 
+    fn file_length(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
+    }
+
     fn try_exists(&self, path: &Path) -> io::Result<bool> {
         path.try_exists()
     }

@@ -107,8 +107,8 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// What follows a write that went well. Nothing here can fail the append: an index that cannot be written is
-    /// rebuilt at the next start, and until then a read scans a little further.
+    /// What follows a write that went well. Nothing here can fail the append: without an index entry a read scans a little
+    /// further, and the greatest timestamp comes with the next entry, or with the roll, which fails without it.
     fn note(&self, appender: &mut Appender, batch: &ValidBatch, base_offset: Offset, now_ms: i64) {
         let header = batch.header();
         let size = batch.bytes().len() as u64;

@@ -34,6 +34,33 @@ pub(super) fn remove(disk: &dyn Disk, dir: &Path, local_start: Offset) -> Result
     Ok(stays)
 }
 
+/// Removes segments between others that are empty: a roll that was cut off, or a power cut, left their names, and where
+/// they begin says nothing of where the one before ends. The first says where the log begins, whatever it holds. Returns
+/// those that stay.
+pub(super) fn without_empty(disk: &dyn Disk, dir: &Path, bases: &[Offset]) -> Result<Vec<Offset>, LogError> {
+    let mut stay = Vec::with_capacity(bases.len());
+    for (number, &base) in bases.iter().enumerate() {
+        let between = number > 0 && number + 1 < bases.len();
+        if between && is_empty(disk, dir, base)? {
+            remove_segment(disk, dir, base)?;
+        } else {
+            stay.push(base);
+        }
+    }
+    Ok(stay)
+}
+
+/// Whether a segment holds nothing.
+pub(super) fn is_empty(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<bool, LogError> {
+    let path = names::file(dir, base, names::LOG);
+    Ok(disk.file_length(&path).map_err(at(&path))? == 0)
+}
+
+/// Removes the files of a segment, as far as they are there.
+pub(super) fn remove_segment(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<(), LogError> {
+    names::SEGMENT_FILES.iter().try_for_each(|suffix| remove_file(disk, &names::file(dir, base, suffix)))
+}
+
 /// Removes a file; fine where there is none.
 pub(super) fn remove_file(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
     match disk.remove_file(path) {

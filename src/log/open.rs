@@ -88,6 +88,7 @@ impl PartitionLog {
         }
         let removed_below = Offset::new(known.map_or(0, |known| known.local_start_offset));
         let bases = leftovers::remove(disk, dir, removed_below)?;
+        let bases = leftovers::without_empty(disk, dir, &bases)?;
         aside::remove_old_asides(disk, dir, now_ms).map_err(at(dir))?;
         let recovery = known.map_or_else(Recovery::default, |known| known.recovery);
         let recovery_point = Offset::new(recovery.point);
@@ -100,10 +101,12 @@ impl PartitionLog {
         let lowest = if log_start.is_some() { None } else { first };
         let log_start = log_start.into_iter().chain(checkpointed).chain(lowest).max().or(first).unwrap_or(Offset::ZERO);
         recovered.begin_anew_below(&opening, log_start.max(removed_below))?;
-        if let (Some(active), Some(known)) = (recovered.segments.last(), known)
-            && active.base.get() == known.active_base_offset
-        {
-            active.set_times(active.max_timestamp(), known.active_first_append_ms, now_ms);
+        if let Some(active) = recovered.segments.last() {
+            // What has records has an age, or it would never roll: at worst it counts from this start.
+            let counted = active.first_append_ms().or((active.size_bytes() > 0).then_some(now_ms));
+            let known = known.filter(|known| known.active_base_offset == active.base.get());
+            let first_append_ms = known.and_then(|known| known.active_first_append_ms).or(counted);
+            active.set_times(active.max_timestamp(), first_append_ms, now_ms);
         }
         let Segments { segments, unsynced, lowest_scanned, report, .. } = recovered;
         let found = Found {
@@ -183,6 +186,7 @@ impl PartitionLog {
             files: Arc::clone(files),
             options: ArcSwap::from_pointee(options),
             syncing: Mutex::new(()),
+            writing_epochs: Mutex::new(()),
             segments: ArcSwap::from_pointee(segments),
             epochs: ArcSwap::from_pointee(epochs),
             log_start: AtomicI64::new(log_start.get()),
@@ -267,6 +271,10 @@ fn open_segments(opening: &Opening<'_>, bases: &[Offset], recovery: Recovery) ->
     for (number, &base) in bases.iter().enumerate() {
         let rest = bases.get(number..).unwrap_or_default();
         let follows = found.segments.last().is_none_or(|before| before.next_offset() == base);
+        if !follows && rest.len() == 1 && leftovers::is_empty(files.disk(), dir, base)? {
+            leftovers::remove_segment(files.disk(), dir, base)?;
+            break;
+        }
         if !follows {
             tracing::warn!(dir = %dir.display(), base = base.get(), "segments do not follow what was recovered: they are set aside");
             set_aside(files.disk(), dir, rest, now_ms)?;

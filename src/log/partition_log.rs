@@ -58,6 +58,8 @@ pub struct PartitionLog {
     pub(super) unsynced_bytes: AtomicU64,
     pub(super) unsynced_records: AtomicU64,
     pub(super) checkpoint_due: AtomicBool,
+    /// Held while the epochs' file is replaced; taken after the lock of who appends, never before it.
+    pub(super) writing_epochs: Mutex<()>,
     /// Files of removed segments, and when they go.
     pub(super) doomed: Mutex<Vec<(i64, PathBuf)>>,
 }
@@ -214,7 +216,9 @@ impl PartitionLog {
         }
     }
 
+    /// Writes what the table holds when its turn comes: two writers never disagree about the newest.
     pub(super) fn write_epochs(&self) -> Result<(), LogError> {
+        let _one_at_a_time = self.writing_epochs.lock();
         let path = self.dir.join(names::LEADER_EPOCHS);
         self.disk().replace_durable(&path, self.epochs.load().to_text().as_bytes()).map_err(at(&path))
     }

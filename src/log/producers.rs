@@ -2,11 +2,11 @@
 //! KIP-360).
 //!
 //! Invariant: a batch is accepted once. Whoever sends one of its last five again is told the old offset; a gap or an old
-//! epoch is refused.
+//! epoch is refused. Memory is bounded whatever ids clients make up (`PRODUCERS_REMEMBERED_MAX`).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use crate::model::limits::PRODUCER_BATCHES_REMEMBERED;
+use crate::model::limits::{PRODUCER_BATCHES_REMEMBERED, PRODUCERS_REMEMBERED_MAX};
 use crate::model::{Offset, ProducerId};
 use crate::record::BatchHeader;
 use crate::record::control::{Marker, Outcome};
@@ -156,7 +156,21 @@ impl Producers {
         })
     }
 
+    /// Makes room for others, a tenth at a time, so that a crowd of new ids does not cost a look at all for each of them.
+    /// Who has a transaction open stays.
+    fn forget_the_longest_unseen(&mut self) {
+        let idle = self.entries.iter().filter(|(_, entry)| entry.transaction_start.is_none());
+        let mut idle: Vec<_> = idle.map(|(id, entry)| (entry.last_seen_ms, *id)).collect();
+        idle.sort_unstable();
+        for (_, id) in idle.into_iter().take(PRODUCERS_REMEMBERED_MAX / 10) {
+            self.entries.remove(&id);
+        }
+    }
+
     fn entry(&mut self, id: ProducerId, epoch: i16, now_ms: i64) -> &mut ProducerEntry {
+        if self.entries.len() >= PRODUCERS_REMEMBERED_MAX && !self.entries.contains_key(&id) {
+            self.forget_the_longest_unseen();
+        }
         let entry = self.entries.entry(id).or_insert_with(|| ProducerEntry {
             epoch,
             batches: VecDeque::new(),
@@ -275,6 +289,29 @@ mod tests {
         assert!(matches!(producers.check(&header(0, 14, 1)), Err(AppendError::ProducerFenced { .. })));
         producers.expire(100, 100);
         assert_eq!(producers.check(&header(0, 99, 1)).unwrap(), Sequence::New, "forgotten");
+    }
+
+    #[test]
+    fn however_many_ids_clients_make_up_so_many_are_remembered() {
+        let mut producers = Producers::default();
+        let mut header = header(0, 0, 1);
+        let open = ProducerEntry {
+            epoch: 0,
+            batches: VecDeque::new(),
+            coordinator_epoch: -1,
+            transaction_start: Some(Offset::ZERO),
+            last_seen_ms: -1,
+        };
+        producers.restore(ProducerId(-7), open);
+        let last = i64::try_from(PRODUCERS_REMEMBERED_MAX).unwrap() * 2;
+        for n in 0..=last {
+            header.producer_id = ProducerId(n);
+            producers.appended(&header, Offset::new(n), n);
+            assert!(producers.len() <= PRODUCERS_REMEMBERED_MAX);
+        }
+        let knows = |id| producers.entries().any(|(known, _)| *known == ProducerId(id));
+        assert!(knows(last) && knows(last / 2 + last / 10), "who wrote last is known");
+        assert!(!knows(0) && knows(-7), "who wrote first is not, unless its transaction is open");
     }
 
     #[test]

@@ -41,22 +41,32 @@ impl PartitionLog {
         let segments = self.segments.load_full();
         let (gone, kept) = split(&segments, |segment| segment.next_offset() <= to);
         let Some(first_kept) = kept.first().filter(|_| !gone.is_empty()) else { return Ok(0) };
-        if load(&self.recovery_point) < first_kept.base {
-            // What is only in the segments that go, the producers there, has to be stable elsewhere first.
-            self.checkpoint_locked()?;
-        }
-        let active = Arc::clone(&self.appender.lock().active);
-        // Its sync of the folder also makes the names of the segments that stay stable.
-        let wanted = Checkpoint { local_start_offset: first_kept.base.get(), ..self.checkpoint_now(&active) };
-        match self.write_checkpoint(&wanted) {
-            Err(error) if error.is_disk_full() => return self.free_one_by_one(gone),
-            other => other?,
+        if let Err(error) = self.announce_removal(first_kept.base) {
+            return if error.is_disk_full() { self.free_stable(gone) } else { Err(error) };
         }
         self.removed_below.fetch_max(first_kept.base.get(), Ordering::AcqRel);
         let when_ms = now_ms.saturating_add(self.options.load().file_delete_delay_ms);
         self.let_go(gone, when_ms)?;
         self.forget_epochs()?;
         Ok(gone.len())
+    }
+
+    /// Makes stable that segments below `to` go, and what is only in them.
+    fn announce_removal(&self, to: Offset) -> Result<(), LogError> {
+        if load(&self.recovery_point) < to {
+            // What is only in the segments that go, the producers there, has to be stable elsewhere first.
+            self.checkpoint_locked()?;
+        }
+        let active = Arc::clone(&self.appender.lock().active);
+        // Its sync of the folder also makes the names of the segments that stay stable.
+        self.write_checkpoint(&Checkpoint { local_start_offset: to.get(), ..self.checkpoint_now(&active) })
+    }
+
+    /// Removes those of the segments that nothing has to be written for.
+    fn free_stable(&self, gone: &[Arc<Segment>]) -> Result<usize, LogError> {
+        let recovery_point = load(&self.recovery_point);
+        let count = gone.iter().take_while(|segment| segment.next_offset() <= recovery_point).count();
+        self.free_one_by_one(gone.get(..count).unwrap_or_default())
     }
 
     /// Removes segments at once, each stable before the next, without writing anything: one alone leaves no gap, whichever
@@ -99,18 +109,19 @@ impl PartitionLog {
         self.disk().sync_dir(&self.dir).map_err(at(&self.dir))
     }
 
-    /// Drops the epochs that no offset from the log start on belongs to.
+    /// Drops the epochs that no offset from the log start on belongs to. Appends do not wait for the file: with more epochs
+    /// than there are it is no less right.
     fn forget_epochs(&self) -> Result<(), LogError> {
-        let mut appender = self.appender.lock();
-        let mut epochs = LeaderEpochs::clone(&self.epochs.load());
-        epochs.advance_to(self.log_start_offset());
-        if epochs != **self.epochs.load() {
+        {
+            let _appends_wait = self.appender.lock();
+            let mut epochs = LeaderEpochs::clone(&self.epochs.load());
+            epochs.advance_to(self.log_start_offset());
+            if epochs == **self.epochs.load() {
+                return Ok(());
+            }
             self.epochs.store(Arc::new(epochs));
-            appender.epochs_unwritten = true;
-            self.write_epochs()?;
-            appender.epochs_unwritten = false;
         }
-        Ok(())
+        self.write_epochs()
     }
 
     /// Removes files whose delay is over. Returns how many.

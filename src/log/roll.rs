@@ -3,7 +3,11 @@
 //! # Consistency
 //! Under the append lock: a reader sees the sealed segment and the new one together or neither.
 //!
+//! # Consistency
+//! A roll that fails leaves the log as it was, and no files: whatever can fail comes before the new segment is seen.
+//!
 //! # Crash safety
+//! A process that dies in a roll leaves at most an empty segment, which the next start takes away (`open`).
 //! The new files' names are synced with the next sync, before anything in them is called stable. The sealed segment's
 //! batches stay in the list of what is to be synced; its indexes are synced before the recovery point passes them.
 
@@ -14,6 +18,7 @@ use crate::model::Offset;
 use crate::record::ValidBatch;
 
 use super::error::{LogError, at};
+use super::leftovers;
 use super::names;
 use super::partition_log::{Appender, PartitionLog};
 use super::producer_snapshot;
@@ -71,16 +76,20 @@ impl PartitionLog {
         let base = self.log_end_offset();
         let options = self.options.load();
         let sealed = Arc::clone(&appender.active);
-        if let Err(error) = sealed.index_time() {
-            tracing::warn!(%error, path = %sealed.path().display(), "the last time index entry could not be written");
-        }
+        // A start believes a sealed segment's index: without this entry its greatest timestamp would be too small for good.
+        sealed.index_time().map_err(at(sealed.path()))?;
         if options.preallocate {
             // Gives back what was reserved and not used.
             sealed.file()?.set_len(sealed.size_bytes()).map_err(at(sealed.path()))?;
         }
         let preallocate = if options.preallocate { options.segment_bytes } else { 0 };
-        let active = Arc::new(Segment::create(&self.files, &self.dir, base, preallocate)?);
         self.write_snapshot(appender)?;
+        let active = Segment::create(&self.files, &self.dir, base, preallocate).inspect_err(|_| {
+            if let Err(error) = leftovers::remove_segment(self.disk(), &self.dir, base) {
+                tracing::warn!(%error, "what was made of a new segment could not be removed: the next start does it");
+            }
+        })?;
+        let active = Arc::new(active);
         let mut segments = Vec::clone(&self.segments.load());
         segments.push(Arc::clone(&active));
         self.segments.store(Arc::new(segments));

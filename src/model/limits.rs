@@ -22,6 +22,10 @@ pub const ROW_GROUP_DECODED_BYTES: usize = 8 * 1024 * 1024;
 /// The largest batch that is rebuilt from the remote tier, unless one record alone is larger.
 pub const REBUILT_BATCH_BYTES_MAX: usize = 1024 * 1024;
 
+/// Producers that one partition remembers: any client may make up ids, and each is written with every snapshot. Beyond it
+/// those go that were not heard of for longest. A client that is sent away so is as one whose id has expired.
+pub const PRODUCERS_REMEMBERED_MAX: usize = 10_000;
+
 /// Batches whose sequence numbers are remembered for each producer: a client has at most five in flight.
 pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
 

@@ -34,7 +34,14 @@ impl Partition {
             }
             None => {
                 let log = Arc::clone(self.log());
-                let moved = tokio::task::spawn_blocking(move || log.advance_log_start(to)).await;
+                let moved = tokio::task::spawn_blocking(move || {
+                    // Where records are shown before they are stable: the log start never passes what is.
+                    if log.stable_end() < to {
+                        log.sync()?;
+                    }
+                    log.advance_log_start(to)
+                });
+                let moved = moved.await;
                 moved.map_err(|_| DeleteRecordsError::Unfinished)??;
             }
         }
@@ -62,6 +69,7 @@ impl Partition {
         if !matches!(expired, Ok(None)) {
             self.wake_watchers();
         }
+        // Whatever became of that: on a full disk this is what makes room for it.
         let removed = tier.drop_local(now_ms).await?;
         let log = Arc::clone(self.log());
         tokio::task::spawn_blocking(move || log.purge_deleted(now_ms)).await.map_err(ChangeError::panicked)??;

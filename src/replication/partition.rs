@@ -308,6 +308,14 @@ impl Partition {
         self.stable.fail(reason);
     }
 
+    /// Rolls the active segment if it is old enough; see [`PartitionLog::roll_if_due`]. Blocks.
+    pub fn roll_if_due(&self, now_ms: i64, max_lag_ms: Option<i64>) -> Result<bool, LogError> {
+        if self.check_serving().is_err() {
+            return Ok(false);
+        }
+        self.log().roll_if_due(now_ms, max_lag_ms)
+    }
+
     /// Syncs what is not synced and writes the recovery point down, if there is anything new. Blocks.
     pub fn checkpoint(&self) -> Result<(), LogError> {
         let is_usable = !self.stable.is_retired() && self.health.is_online();

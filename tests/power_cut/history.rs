@@ -12,7 +12,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, RngCore};
 use tidelog::disk::Disk;
 use tidelog::disk::recorded::RecordedDisk;
-use tidelog::log::{LogOptions, OpenFiles, PartitionLog, RecoveryReport};
+use tidelog::log::{AppendError, LogError, LogOptions, OpenFiles, PartitionLog, RecoveryReport};
 use tidelog::model::{LeaderEpoch, Offset, ProducerId, TopicConfig};
 use tidelog::record::ValidBatch;
 use tidelog::record::control::Outcome;
@@ -102,7 +102,7 @@ impl Life {
 
     /// One random step.
     pub fn step(&mut self, random: &mut StdRng) {
-        let name = match random.random_range(0..42u8) {
+        let name = match random.random_range(0..45u8) {
             0..=9 => self.append_plain(random),
             10..=16 => self.append_as_producer(random, false),
             17..=20 => self.append_as_producer(random, true),
@@ -117,7 +117,8 @@ impl Life {
             37 => self.begin_epoch(),
             38 => self.restart(false),
             39 => self.restart(true),
-            _ => self.killed(random),
+            40..=41 => self.killed(random),
+            _ => self.without_room(random),
         };
         self.steps.push(format!("{}: {name}", self.disk.position()));
         self.note();
@@ -153,6 +154,44 @@ impl Life {
         self.log = log;
         self.begin_epoch();
         format!("killed in the middle of {}", said.as_deref().unwrap_or("a step"))
+    }
+
+    /// The disk is full, or nearly, for one step; the process goes on with what that left.
+    fn without_room(&mut self, random: &mut StdRng) -> String {
+        let room = random.random_range(0..400);
+        self.disk.set_room(Some(room));
+        let full = |error: LogError| assert!(error.is_disk_full(), "{error}");
+        let said = match random.random_range(0..6u8) {
+            0..=2 => {
+                let batch = batches::data(&self.wanted(random));
+                match self.log.append(&batch, self.epoch, NOW_MS) {
+                    Ok(appended) => self.model.batches.push(batch_at(&self.log, appended.base_offset)),
+                    Err(AppendError::Log(error)) => full(error),
+                    Err(other) => panic!("{other}"),
+                }
+                "append"
+            }
+            3 => {
+                let _ = self.log.roll().map_err(full);
+                "roll"
+            }
+            4 => {
+                match self.log.checkpoint() {
+                    Ok(end) => self.model.durable_end = end,
+                    Err(error) => full(error),
+                }
+                "checkpoint"
+            }
+            _ => {
+                let to = self.model.log_start;
+                self.model.removable = self.model.removable.max(to);
+                let _ = self.log.delete_segments_below(to, NOW_MS).map_err(full);
+                "remove segments"
+            }
+        };
+        self.disk.set_room(None);
+        assert_eq!(self.log.log_end_offset(), self.model.end().max(self.log.local_start_offset()));
+        format!("{said} with room for {room} bytes")
     }
 
     fn append(&mut self, batch: &ValidBatch) -> Offset {

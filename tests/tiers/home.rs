@@ -11,7 +11,7 @@ use tidelog::disk::{Disk, RealDisk};
 use tidelog::model::settings::BrokerSettings;
 use tidelog::model::{BrokerId, Codec, LeaderEpoch, Offset};
 use tidelog::object_storage::{BucketOptions, FaultPlan, MemoryStore};
-use tidelog::record::{BatchBuilder, BatchSpec, Batches};
+use tidelog::record::{BatchBuilder, BatchSpec, Batches, ValidBatch};
 use tidelog::replication::{Acks, Isolation, Partition, ReadBounds};
 
 /// Long enough for a machine that is busy; whoever waits so long fails.
@@ -23,6 +23,7 @@ pub struct Home {
     pub store: Arc<MemoryStore>,
     pub plan: Arc<FaultPlan>,
     pub clock: Arc<dyn Clock>,
+    /// Under the logs.
     pub disk: Arc<dyn Disk>,
     pub settings: BTreeMap<String, String>,
     /// How long the bucket is tried.
@@ -102,15 +103,20 @@ pub async fn create(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Ar
     broker.partition(name, 0).unwrap()
 }
 
-/// A sealed segment of ten records.
-pub async fn segment(partition: &Partition) {
+/// Ten records.
+pub fn batch() -> ValidBatch {
     let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::ZERO, LeaderEpoch::ZERO, Codec::Zstd));
     for number in 0..10i64 {
         let value = format!("value {number}");
         let at_ms = 1_700_000_000_000 + number;
         builder.push(Offset::new(number), at_ms, Some(b"k"), Some(value.as_bytes()), std::iter::empty()).unwrap();
     }
-    let appended = partition.append(&builder.build().unwrap(), Acks::All).unwrap();
+    builder.build().unwrap()
+}
+
+/// A sealed segment of ten records.
+pub async fn segment(partition: &Partition) {
+    let appended = partition.append(&batch(), Acks::All).unwrap();
     partition.committed(appended.last_offset.next()).await.unwrap();
     partition.log().roll().unwrap();
 }

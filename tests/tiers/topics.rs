@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tidelog::broker::{AlterConfigsError, Broker, ConfigChanges};
 use tidelog::catalog::CatalogOptions;
+use tidelog::disk::recorded::RecordedDisk;
 use tidelog::model::Offset;
 use tidelog::object_storage::{Effect, ErrorKind, Fault, Operation};
-use tidelog::replication::{Isolation, OffsetSpec, Partition, ReadBounds};
+use tidelog::replication::{Acks, AppendError, Isolation, OffsetSpec, Partition, ReadBounds};
 
 use crate::full_disk::FullDisk;
-use crate::home::{Home, PATIENCE, create, offsets, segment};
+use crate::home::{Home, PATIENCE, batch, create, offsets, segment};
 
 async fn set(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Result<(), AlterConfigsError> {
     broker.alter_topic_configs(name, &ConfigChanges::set(configs.iter().copied()), false).await
@@ -241,5 +242,34 @@ async fn a_log_start_that_a_full_disk_refused_holds_all_the_same_and_is_made_up_
     partition.retain(now_ms).await.unwrap();
     assert_eq!(partition.log().log_start_offset(), Offset::new(10));
     assert_eq!(partition.delete_records(Some(Offset::new(10))).await.unwrap(), Offset::new(10));
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_is_left_by_itself_when_the_bucket_is_back() {
+    let mut home = Home::new();
+    let disk = RecordedDisk::new();
+    home.disk = Arc::new(disk.clone());
+    home.settings.insert("tidelog.log.dir.reserve.bytes".to_owned(), "100".to_owned());
+    // The lock file is the machine's, and so is the folder that it lies in.
+    std::fs::create_dir_all(home.path("data")).unwrap();
+    let broker = home.start().await;
+    let partition = create(&broker, "orders", &[]).await;
+    home.plan.add(Fault::new(Effect::Fail(ErrorKind::Unavailable)).below("topics/"));
+    for _ in 0..5 {
+        segment(&partition).await;
+    }
+    home.until(&broker, "a failure", async || broker.tiers().status()[0].failures > 0).await;
+    // As every few seconds: what lies behind it can go without anything being written.
+    partition.checkpoint().unwrap();
+    disk.set_room(Some(0));
+    let refused = partition.append(&batch(), Acks::All).unwrap_err();
+    assert!(matches!(refused, AppendError::DiskFull), "{refused}");
+    assert_eq!(offsets(&partition, 0).await.0, (0..50).collect::<Vec<_>>(), "what is there is served");
+    home.plan.clear();
+    all_cold(&home, &broker, &partition, 50).await;
+    let append = async || partition.append(&batch(), Acks::All).is_ok();
+    home.until(&broker, "appends are taken again", append).await;
+    assert_eq!(offsets(&partition, 0).await.0, (0..60).collect::<Vec<_>>());
     broker.stop().await;
 }

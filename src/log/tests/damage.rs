@@ -76,6 +76,28 @@ fn every_index_and_every_small_file_can_be_lost() {
 }
 
 #[test]
+fn what_is_set_aside_twice_at_the_same_place_is_there_twice() {
+    let bench = Bench::new();
+    drop(filled(&bench, 100));
+    for now_ms in [5, 6] {
+        fs::remove_file(bench.dir().join("tidelog-checkpoint")).unwrap();
+        let first = files(&bench.dir(), ".log").remove(0);
+        let bytes = fs::read(&first).unwrap();
+        fs::write(&first, &bytes[..bytes.len() - 1]).unwrap();
+        let (log, report) =
+            PartitionLog::open(&bench.files, &bench.dir(), bench.options.clone(), None, now_ms).unwrap();
+        assert!(report.segments_aside > 0);
+        // The producer sends again what was not acknowledged: the roll falls on the same base.
+        let next = u32::try_from(log.log_end_offset().get() / 2).unwrap();
+        for name in next..100 {
+            log.append(&batch(name, 2), EPOCH, 0).unwrap();
+        }
+    }
+    let aside = |now_ms: i64| files(&bench.dir(), &format!(".log.aside-{now_ms}")).len();
+    assert!(aside(5) > 1 && aside(5) == aside(6), "{} and {}", aside(5), aside(6));
+}
+
+#[test]
 fn segments_behind_a_torn_one_are_set_aside_and_not_removed() {
     let bench = Bench::new();
     let rows = filled(&bench, 100);

@@ -7,39 +7,39 @@ use super::*;
 use crate::disk::recorded::{Change, RecordedDisk};
 
 /// A log on a disk that does as it is told.
-struct Home {
-    disk: RecordedDisk,
+pub(super) struct Home {
+    pub(super) disk: RecordedDisk,
     files: Arc<OpenFiles>,
     options: LogOptions,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut options = LogOptions::from(&TopicConfig::default());
         options.segment_bytes = 2_000;
         options.index_interval_bytes = 200;
         Self::with(options, 8)
     }
 
-    fn with(options: LogOptions, open_files: usize) -> Self {
+    pub(super) fn with(options: LogOptions, open_files: usize) -> Self {
         let disk = RecordedDisk::new();
         let files = OpenFiles::new(Arc::new(disk.clone()), open_files);
         Self { disk, files, options }
     }
 
-    fn dir() -> PathBuf {
+    pub(super) fn dir() -> PathBuf {
         PathBuf::from("/data/0")
     }
 
-    fn open(&self) -> PartitionLog {
+    pub(super) fn open(&self) -> PartitionLog {
         self.open_reporting().0
     }
 
-    fn open_reporting(&self) -> (PartitionLog, RecoveryReport) {
+    pub(super) fn open_reporting(&self) -> (PartitionLog, RecoveryReport) {
         PartitionLog::open(&self.files, &Self::dir(), self.options.clone(), None, 0).unwrap()
     }
 
-    fn filled(&self, batches: u32) -> PartitionLog {
+    pub(super) fn filled(&self, batches: u32) -> PartitionLog {
         let log = self.open();
         for name in 0..batches {
             log.append(&batch(name, 2), EPOCH, 0).unwrap();
@@ -146,7 +146,9 @@ fn a_half_written_batch_that_cannot_be_cut_off_breaks_the_log() {
 
 #[test]
 fn an_index_that_cannot_be_written_costs_time_and_no_record() {
-    let home = Home::new();
+    let mut options = LogOptions::from(&TopicConfig::default());
+    options.index_interval_bytes = 200;
+    let home = Home::with(options, 8);
     let log = home.open();
     home.disk.watch(|event| match event.change {
         Change::Write if ends_with(event.path, "index") => Err(io::Error::other("worn out")),

@@ -3,6 +3,7 @@
 mod damage;
 mod faults;
 mod model;
+mod rolls;
 mod times;
 
 use std::path::Path;

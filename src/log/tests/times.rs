@@ -46,6 +46,20 @@ fn an_idle_segment_rolls_by_its_age_and_an_empty_one_never() {
 }
 
 #[test]
+fn what_was_appended_before_a_crash_has_an_age() {
+    let mut bench = Bench::new();
+    bench.options.segment_ms = 1_000;
+    let log = bench.open();
+    // Written down while the segment was empty, as every new partition's is.
+    log.checkpoint().unwrap();
+    log.append(&batch(0, 1), EPOCH, 5).unwrap();
+    drop(log);
+    let log = bench.open();
+    assert!(!log.roll_if_due(1_999, None).unwrap());
+    assert!(log.roll_if_due(2_000, None).unwrap(), "it counts from the start, at the latest");
+}
+
+#[test]
 fn a_backfill_of_old_timestamps_does_not_roll_at_every_batch() {
     let mut bench = Bench::new();
     bench.options.segment_ms = 1_000;

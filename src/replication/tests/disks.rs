@@ -230,3 +230,28 @@ async fn retention_makes_room_on_a_full_disk() {
     one.append(&batch(), Acks::Leader).unwrap();
     directory.syncer.close();
 }
+
+#[tokio::test]
+async fn records_that_are_shown_before_they_are_stable_can_be_deleted() {
+    let mut config = TopicConfig::default();
+    config.flush.on_ack = false;
+    let directory = Directory::new(&config);
+    for _ in 0..5 {
+        directory.one.append(&batch(), Acks::Leader).unwrap();
+    }
+    let to = Offset::new(4);
+    assert_eq!(directory.one.delete_records(Some(to)).await.unwrap(), to, "as many as it answers for");
+    assert!(directory.one.log().stable_end() >= to);
+    directory.syncer.close();
+}
+
+#[tokio::test]
+async fn a_directory_that_is_offline_is_left_alone() {
+    let directory = Directory::new(&TopicConfig::default());
+    directory.health.fail("worn out");
+    let position = directory.disk.position();
+    assert!(!directory.one.roll_if_due(i64::MAX, None).unwrap());
+    directory.one.checkpoint().unwrap();
+    assert_eq!(directory.disk.position(), position);
+    directory.syncer.close();
+}
