@@ -383,12 +383,12 @@ fn some(moments: &[Moment]) -> Vec<usize> {
     (0..moments.len()).filter(|number| wanted(number)).collect()
 }
 
-async fn run(seed: u64) {
+async fn run_on(seed: u64, disk: RecordedDisk) {
     let mut random = StdRng::seed_from_u64(seed);
     let home = Home::new();
     let mut life = Life {
         home: &home,
-        disk: RecordedDisk::new(),
+        disk,
         catalog: CatalogCopy::default().put(&home.path("life-0")),
         records: Records::new(),
         promise: Promise::default(),
@@ -428,10 +428,13 @@ impl Drop for Told {
     }
 }
 
+/// One history and what a power cut at any moment of it leaves.
+pub fn run(seed: u64, disk: RecordedDisk) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(run_on(seed, disk));
+}
+
 #[test]
 fn a_whole_broker_wakes_up_with_all_that_it_has_promised() {
-    for_each_seed(2, |seed| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(run(seed));
-    });
+    for_each_seed(2, |seed| run(seed, RecordedDisk::new()));
 }

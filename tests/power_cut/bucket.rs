@@ -189,9 +189,9 @@ async fn check(disk: &RecordedDisk, before: &Contents, after: &Contents) -> Cont
     found
 }
 
-async fn run(seed: u64) {
+async fn run_on(seed: u64, disk: RecordedDisk) {
     let mut random = StdRng::seed_from_u64(seed);
-    let (mut disk, mut contents) = (RecordedDisk::new(), Contents::default());
+    let (mut disk, mut contents) = (disk, Contents::default());
     for _ in 0..2 {
         let mut life = Life::begin(disk, contents).await;
         for _ in 0..STEPS {
@@ -231,10 +231,13 @@ impl Drop for Told {
     }
 }
 
+/// One history and what a power cut at any moment of it leaves.
+pub fn run(seed: u64, disk: RecordedDisk) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(run_on(seed, disk));
+}
+
 #[test]
 fn what_a_bucket_in_a_folder_has_answered_outlives_a_power_cut() {
-    for_each_seed(3, |seed| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(run(seed));
-    });
+    for_each_seed(3, |seed| run(seed, RecordedDisk::new()));
 }

@@ -64,10 +64,11 @@ fn go_on(life: &Life, state: &RecordedDisk, found: &Model, random: &mut StdRng) 
     check(&log, &expected, &expected);
 }
 
-fn run(seed: u64) {
+/// One history and what a power cut at any moment of it leaves.
+pub fn run(seed: u64, disk: RecordedDisk) {
     let mut random = StdRng::seed_from_u64(seed);
     let setting = Setting::random(&mut random);
-    let (mut disk, mut model) = (RecordedDisk::new(), Model::default());
+    let (mut disk, mut model) = (disk, Model::default());
     for number in 0..LIVES {
         let mut life = Life::begin(disk, setting.clone(), model, number);
         for _ in 0..STEPS {
@@ -126,7 +127,7 @@ fn one_seed_gives_one_history() {
 
 #[test]
 fn whatever_a_power_cut_leaves_is_recovered_and_holds_what_was_promised() {
-    for_each_seed(4, run);
+    for_each_seed(4, |seed| run(seed, RecordedDisk::new()));
 }
 
 /// Every combination of fates, for lives so short that there are few.

@@ -22,6 +22,7 @@ mod checks;
 mod history;
 mod log;
 mod model;
+mod omissions;
 mod partition;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -78,8 +78,7 @@ fn lead(disk: &RecordedDisk, syncer: &Arc<Syncer>, partition: i32, epoch: i32) -
 }
 
 impl Broker {
-    fn start() -> Arc<Self> {
-        let disk = RecordedDisk::new();
+    fn start(disk: RecordedDisk) -> Arc<Self> {
         let syncer = Syncer::start(2).expect("threads");
         let partitions: Vec<_> = (0..PARTITIONS).map(|partition| lead(&disk, &syncer, partition, 1)).collect();
         let promises = Arc::new(Mutex::new(Vec::new()));
@@ -188,10 +187,11 @@ impl Broker {
     }
 }
 
-fn run(seed: u64) {
+/// One history and what a power cut at any moment of it leaves.
+pub fn run(seed: u64, disk: RecordedDisk) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let broker = Broker::start();
+    let broker = Broker::start(disk);
     runtime.block_on(async {
         let producers = (0..PRODUCERS).map(|producer| tokio::spawn(Arc::clone(&broker).produce(seed, producer)));
         let keeper = tokio::spawn(Arc::clone(&broker).keep(seed));
@@ -216,5 +216,5 @@ fn run(seed: u64) {
 
 #[test]
 fn what_was_acknowledged_or_shown_outlives_a_power_cut() {
-    for_each_seed(3, run);
+    for_each_seed(3, |seed| run(seed, RecordedDisk::new()));
 }

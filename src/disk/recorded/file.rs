@@ -91,7 +91,7 @@ impl DiskFile for RecordedFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.shared.watched(Change::Sync, &self.path)?;
-        self.shared.sync(self.inode)
+        self.shared.sync(Change::Sync, &self.path, self.inode)
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! A disk in memory that writes down everything that is done to it, so that a test can cut the power at any moment and
 //! look at every state that the machine may wake up in.
 //!
-//! It is also a faulty disk: whoever watches it may refuse a change before it is made, and its room can be bounded.
+//! It is also a faulty disk: whoever watches it may refuse a change before it is made, its room can be bounded, and it can
+//! forget syncs of one kind, as a program would that left them out.
 //!
 //! # Consistency
 //! As [`RealDisk`](super::RealDisk). Changes of several threads are written down in the order in which they take effect.
@@ -32,11 +33,14 @@ use super::{DirEntry, Disk, DiskFile, Open};
 use file::RecordedFile;
 use tree::Tree;
 
-pub use operation::{Change, Event, Inode, Kind, Operation, Place};
+pub use operation::{Change, Event, Inode, Kind, Operation, Place, SyncOf, Went};
 pub use power_cut::PowerCut;
 
 /// Hears of every change before it is made; an error refuses it.
 pub type Watch = dyn Fn(Event<'_>) -> io::Result<()> + Send + Sync;
+
+/// Says which syncs are forgotten.
+pub type Forgets = dyn Fn(SyncOf<'_>) -> bool + Send + Sync;
 
 /// A file's content outside of memory, for whoever needs a descriptor.
 type Mirror = Arc<File>;
@@ -57,6 +61,7 @@ struct Shared {
     unreadable: Mutex<Option<String>>,
     story: String,
     open_files: AtomicUsize,
+    forgets: Option<Arc<Forgets>>,
 }
 
 struct State {
@@ -70,6 +75,8 @@ struct State {
     /// Bytes that were set aside for a file, used or not.
     charged: BTreeMap<Inode, u64>,
     mirrors: BTreeMap<Inode, Mirror>,
+    /// The last name in each folder that came or went since its sync.
+    newest: BTreeMap<Inode, (String, Went)>,
     /// Bytes that were read, by path.
     read: BTreeMap<PathBuf, u64>,
 }
@@ -89,10 +96,15 @@ impl Default for RecordedDisk {
 impl RecordedDisk {
     /// An empty disk.
     pub fn new() -> Self {
-        Self::from_tree(Tree::new(), "a new disk".to_owned())
+        Self::from_tree(Tree::new(), "a new disk".to_owned(), None)
     }
 
-    fn from_tree(tree: Tree, story: String) -> Self {
+    /// An empty disk that answers some syncs and does nothing for them. What wakes up of it after a power cut does so, too.
+    pub fn forgetful(forgets: impl Fn(SyncOf<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self::from_tree(Tree::new(), "a new disk".to_owned(), Some(Arc::new(forgets)))
+    }
+
+    fn from_tree(tree: Tree, story: String, forgets: Option<Arc<Forgets>>) -> Self {
         let state = State {
             next_inode: tree.free_inode().0,
             base: tree.clone(),
@@ -101,6 +113,7 @@ impl RecordedDisk {
             room: None,
             charged: BTreeMap::new(),
             mirrors: BTreeMap::new(),
+            newest: BTreeMap::new(),
             read: BTreeMap::new(),
         };
         let shared = Shared {
@@ -109,6 +122,7 @@ impl RecordedDisk {
             unreadable: Mutex::new(None),
             story,
             open_files: AtomicUsize::new(0),
+            forgets,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -131,7 +145,7 @@ impl RecordedDisk {
     /// The power goes after the first `at` entries.
     pub fn power_cut(&self, at: usize) -> PowerCut {
         let state = self.shared.state.lock();
-        PowerCut::new(&state.base, &state.journal, at)
+        PowerCut::new(&state.base, &state.journal, at, self.shared.forgets.clone())
     }
 
     /// Has `watch` asked before every change, in place of who was asked before. It must not change the disk.
@@ -168,12 +182,26 @@ impl RecordedDisk {
 impl State {
     fn record(&mut self, operation: Operation) {
         self.live.apply(&operation);
+        self.note_name(&operation);
         if let Operation::Write { file, .. } | Operation::SetLen { file, .. } = &operation
             && let Some(mirror) = self.mirrors.get(file)
         {
             copy_to(self.live.bytes(*file).unwrap_or_default(), mirror).expect("the mirror takes what memory took");
         }
         self.journal.push(operation);
+    }
+
+    fn note_name(&mut self, operation: &Operation) {
+        let came = |kind: &Kind| if *kind == Kind::Dir { Went::DirCame } else { Went::FileCame };
+        match operation {
+            Operation::Link { at, kind, .. } => drop(self.newest.insert(at.dir, (at.name.clone(), came(kind)))),
+            Operation::Unlink { at } => drop(self.newest.insert(at.dir, (at.name.clone(), Went::Away))),
+            Operation::Rename { from, to, kind, .. } => {
+                self.newest.insert(from.dir, (from.name.clone(), Went::Away));
+                self.newest.insert(to.dir, (to.name.clone(), came(kind)));
+            }
+            _ => {}
+        }
     }
 
     fn charged(&self, file: Inode) -> u64 {
@@ -235,7 +263,17 @@ impl Shared {
         state.journal.len() - 1
     }
 
-    fn sync(&self, of: Inode) -> io::Result<()> {
+    /// Whether this sync is one of those that are forgotten.
+    fn forgotten(&self, change: Change, path: &Path, of: Inode) -> bool {
+        let newest = self.state.lock().newest.remove(&of);
+        let newest = newest.as_ref().map(|(name, went)| (name.as_str(), *went));
+        self.forgets.as_ref().is_some_and(|forgets| forgets(SyncOf { change, path, newest }))
+    }
+
+    fn sync(&self, change: Change, path: &Path, of: Inode) -> io::Result<()> {
+        if self.forgotten(change, path, of) {
+            return Ok(());
+        }
         let begun = self.begin_sync(of);
         // Others may write in between: that is not covered.
         self.state.lock().record(Operation::Synced { of, begun });
@@ -370,12 +408,15 @@ impl Disk for RecordedDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.shared.watched(Change::SyncDir, path)?;
         let dir = self.shared.state.lock().live.resolve(path)?;
-        self.shared.sync(dir)
+        self.shared.sync(Change::SyncDir, path, dir)
     }
 
     fn sync_all(&self, path: &Path) -> io::Result<()> {
         self.shared.watched(Change::SyncAll, path)?;
         let root = self.shared.state.lock().live.resolve(Path::new("/"))?;
+        if self.shared.forgotten(Change::SyncAll, path, root) {
+            return Ok(());
+        }
         let begun = self.shared.begin_sync(root);
         self.shared.state.lock().record(Operation::SyncedAll { begun });
         Ok(())

@@ -147,3 +147,25 @@ pub struct Event<'a> {
     /// To what.
     pub path: &'a Path,
 }
+
+/// A sync that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct SyncOf<'a> {
+    /// Of a file's bytes, of a folder's names, or of everything.
+    pub change: Change,
+    /// Of what.
+    pub path: &'a Path,
+    /// For a folder, the last name in it that came or went since it was last synced: what the sync is for.
+    pub newest: Option<(&'a str, Went)>,
+}
+
+/// Which way a name went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Went {
+    /// It is there now, and leads to a file.
+    FileCame,
+    /// It is there now, and leads to a folder.
+    DirCame,
+    /// It is there no more.
+    Away,
+}

@@ -14,22 +14,29 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use rand::{Rng, RngCore};
 
-use super::RecordedDisk;
 use super::operation::{Inode, Operation};
 use super::tree::Tree;
+use super::{Forgets, RecordedDisk};
 
 /// What a disk writes at once, at best.
 const SECTOR_BYTES: u64 = 4096;
 
 /// A moment at which the power went.
-#[derive(Debug)]
 pub struct PowerCut {
     at: usize,
     stable: Tree,
     unsynced: Vec<Unsynced>,
+    forgets: Option<Arc<Forgets>>,
+}
+
+impl fmt::Debug for PowerCut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PowerCut").field("at", &self.at).field("unsynced", &self.unsynced).finish_non_exhaustive()
+    }
 }
 
 /// An operation that no sync covers.
@@ -56,7 +63,7 @@ enum Fate {
 
 impl PowerCut {
     /// What is known after the first `at` entries of the journal that began with `base`.
-    pub(super) fn new(base: &Tree, journal: &[Operation], at: usize) -> Self {
+    pub(super) fn new(base: &Tree, journal: &[Operation], at: usize, forgets: Option<Arc<Forgets>>) -> Self {
         let journal = journal.get(..at).unwrap_or(journal);
         let mut covered: BTreeMap<Inode, usize> = BTreeMap::new();
         let mut all_covered = 0;
@@ -72,7 +79,7 @@ impl PowerCut {
         }
         let is_covered =
             |inode: Inode, entry: usize| entry < all_covered || covered.get(&inode).is_some_and(|to| entry < *to);
-        let mut cut = Self { at: journal.len(), stable: base.clone(), unsynced: Vec::new() };
+        let mut cut = Self { at: journal.len(), stable: base.clone(), unsynced: Vec::new(), forgets };
         for (entry, operation) in journal.iter().enumerate() {
             match operation {
                 Operation::Write { file, .. } | Operation::SetLen { file, .. } => {
@@ -180,7 +187,7 @@ impl PowerCut {
         }
         tree.forget_nameless();
         let story = Story { cut: self, fates };
-        RecordedDisk::from_tree(tree, story.to_string())
+        RecordedDisk::from_tree(tree, story.to_string(), self.forgets.clone())
     }
 }
 

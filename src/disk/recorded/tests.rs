@@ -123,6 +123,32 @@ fn a_folder_takes_what_is_in_it_along() {
 }
 
 #[test]
+fn a_forgetful_disk_answers_a_sync_and_does_nothing() {
+    let disk = RecordedDisk::forgetful(|sync| match sync.newest {
+        Some((name, Went::FileCame)) => name == "a",
+        _ => sync.path.ends_with("c"),
+    });
+    for name in ["/a", "/b", "/c"] {
+        disk.replace_durable(&path(name), b"1").unwrap();
+        disk.open(&path(name), Open::Write).unwrap().sync_data().unwrap();
+    }
+    disk.sync_dir(Path::new("/")).unwrap();
+    let woken = disk.power_cut(disk.position()).all_lost();
+    let names: Vec<_> = contents(&woken).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(names, [path("/a"), path("/b"), path("/c")], "later syncs of the folder made all names stable");
+    assert_eq!(content(&woken, "/a").unwrap(), b"1");
+    let before = disk.position();
+    disk.open(&path("/c"), Open::Write).unwrap().write_all_at(b"2", 0).unwrap();
+    disk.open(&path("/c"), Open::Write).unwrap().sync_data().unwrap();
+    assert_eq!(disk.position(), before + 1, "no sync is written down");
+    disk.replace_durable(&path("/a"), b"3").unwrap();
+    let woken = disk.power_cut(disk.position()).all_lost();
+    assert_eq!(content(&woken, "/a").unwrap(), b"1", "and what wakes up is forgetful too");
+    woken.replace_durable(&path("/a"), b"4").unwrap();
+    assert_eq!(content(&woken.power_cut(woken.position()).all_lost(), "/a").unwrap(), b"1");
+}
+
+#[test]
 fn few_operations_give_every_combination() {
     let disk = RecordedDisk::new();
     let file = disk.open(&path("/a"), Open::CreateNew).unwrap();
