@@ -270,6 +270,7 @@ async fn a_disk_that_is_full_is_left_by_itself_when_the_bucket_is_back() {
     all_cold(&home, &broker, &partition, 50).await;
     let append = async || partition.append(&batch(), Acks::All).is_ok();
     home.until(&broker, "appends are taken again", append).await;
+    partition.committed(Offset::new(60)).await.unwrap();
     assert_eq!(offsets(&partition, 0).await.0, (0..60).collect::<Vec<_>>());
     broker.stop().await;
 }
