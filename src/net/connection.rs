@@ -1,8 +1,9 @@
 //! The loop that ties one socket to a service: frames in, answers out in the order of the frames.
 //!
 //! A service answers at once, or with a wait. Behind an [`Answer::Later`] further frames are taken (what it had to do
-//! in order is done, it only waits); behind an [`Answer::Alone`] none is taken until it has ended. Only the first wait
-//! of a connection is polled: what the others wait for goes on by itself, and their replies could not leave anyway.
+//! in order is done, it only waits); behind an [`Answer::Alone`] none is taken until it has ended, behind an
+//! [`Answer::Begun`] none until what has to be done in order is done, elsewhere. Of the waits only the first is polled:
+//! what the others wait for goes on by itself, and their replies could not leave anyway.
 //!
 //! Invariants: at most `in_flight_max` answers wait; nothing is read while the peer does not take what it asked for;
 //! a peer that does nothing is let go after `idle_timeout`, one that holds memory others wait for much sooner, be it of a
@@ -13,9 +14,11 @@
 //! that the broker stops: they should end early by themselves.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,6 +58,9 @@ pub enum Answer {
     Later(BoxFuture<'static, Reply>),
     /// The reply will come; no further frame is taken before.
     Alone(BoxFuture<'static, Reply>),
+    /// What must be done in order is being done on another thread; no further frame is taken before that has ended, in
+    /// the answer itself.
+    Begun(BoxFuture<'static, Self>),
     /// No reply is due.
     Silent,
     /// Nothing more can be said: replies before this one are sent, then the connection is closed.
@@ -67,6 +73,7 @@ impl std::fmt::Debug for Answer {
             Self::Now(_) => "Now",
             Self::Later(_) => "Later",
             Self::Alone(_) => "Alone",
+            Self::Begun(_) => "Begun",
             Self::Silent => "Silent",
             Self::Close => "Close",
         })
@@ -160,6 +167,16 @@ enum Pending {
     Ready(Reply),
     Later(BoxFuture<'static, Reply>),
     Alone(BoxFuture<'static, Reply>),
+    /// Always the last: nothing is taken behind it.
+    Begun(BoxFuture<'static, Answer>),
+}
+
+/// What the waits of a connection have come to.
+enum Moved {
+    /// The first has its reply.
+    Replied(Reply),
+    /// The last knows how it is to be answered.
+    Turned(Answer),
 }
 
 /// What moved last, and when.
@@ -255,10 +272,16 @@ impl Connection {
             let may_read = self.may_take();
             tokio::select! {
                 biased;
-                reply = first_wait(&mut self.pending) => {
-                    self.pending.pop_front();
-                    self.send(reply);
-                }
+                moved = next_move(&mut self.pending) => match moved {
+                    Moved::Replied(reply) => {
+                        self.pending.pop_front();
+                        self.send(reply);
+                    }
+                    Moved::Turned(answer) => {
+                        self.pending.pop_back();
+                        self.settle(answer);
+                    }
+                },
                 flushed = self.writer.flush(self.socket.as_ref()), if !self.writer.is_empty() => flushed?,
                 frame = self.reader.next(), if may_read => match frame {
                     Ok(frame) => self.take(service, frame),
@@ -283,7 +306,7 @@ impl Connection {
     fn may_take(&self) -> bool {
         self.ended.is_none()
             && self.pending.len() < self.options.in_flight_max
-            && !matches!(self.pending.back(), Some(Pending::Alone(_)))
+            && !matches!(self.pending.back(), Some(Pending::Alone(_) | Pending::Begun(_)))
             && self.writer.memory_bytes() < REPLY_BYTES_MAX
             && !self.writer.is_long()
     }
@@ -302,12 +325,17 @@ impl Connection {
     fn take(&mut self, service: &mut impl Service, frame: Bytes) {
         self.frames += 1;
         metrics::frame_received(frame.len() + 4);
-        match service.answer(frame) {
+        self.settle(service.answer(frame));
+    }
+
+    fn settle(&mut self, answer: Answer) {
+        match answer {
             Answer::Now(response) => self.queue(Reply::Response(response)),
             Answer::Silent => {}
             Answer::Close => self.queue(Reply::Close),
             Answer::Later(wait) => self.pending.push_back(Pending::Later(wait)),
             Answer::Alone(wait) => self.pending.push_back(Pending::Alone(wait)),
+            Answer::Begun(work) => self.pending.push_back(Pending::Begun(work)),
         }
     }
 
@@ -392,10 +420,19 @@ impl Connection {
     }
 }
 
-/// Ends with the first wait; never where there is none. May be dropped: the wait stays where it is.
-async fn first_wait(pending: &mut VecDeque<Pending>) -> Reply {
-    match pending.front_mut() {
-        Some(Pending::Later(wait) | Pending::Alone(wait)) => wait.await,
-        Some(Pending::Ready(_)) | None => std::future::pending().await,
-    }
+/// Ends with the first wait or with the work of the last; never where there is neither. May be dropped: both stay where
+/// they are.
+async fn next_move(pending: &mut VecDeque<Pending>) -> Moved {
+    poll_fn(|context| {
+        if let Some(Pending::Begun(work)) = pending.back_mut()
+            && let Poll::Ready(answer) = work.poll_unpin(context)
+        {
+            return Poll::Ready(Moved::Turned(answer));
+        }
+        match pending.front_mut() {
+            Some(Pending::Later(wait) | Pending::Alone(wait)) => wait.poll_unpin(context).map(Moved::Replied),
+            Some(Pending::Ready(_) | Pending::Begun(_)) | None => Poll::Pending,
+        }
+    })
+    .await
 }

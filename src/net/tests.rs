@@ -82,8 +82,8 @@ async fn lengths_out_of_bounds_and_cut_frames_are_refused() {
     assert!(matches!(reader_of(&[0, 0, 0, 2, 1]).next().await, Err(FrameError::Cut)));
 }
 
-/// Frames begin with a letter: (e)cho now, (w)ait for the gate and then echo, wait (a)lone, (s)ilence, (c)lose,
-/// (f)ile: ten bytes from a file.
+/// Frames begin with a letter: (e)cho now, (w)ait for the gate and then echo, wait (a)lone, (b)egin, which ends in a
+/// wait with the gate open, (s)ilence, (c)lose, (f)ile: ten bytes from a file.
 struct Letters {
     gate: watch::Receiver<bool>,
     file: FileSlice,
@@ -105,6 +105,9 @@ impl Service for Letters {
             Some(b'e') => Answer::Now(response(&frame)),
             Some(b'w') => Answer::Later(Box::pin(wait)),
             Some(b'a') => Answer::Alone(Box::pin(wait)),
+            Some(b'b') => {
+                Answer::Begun(Box::pin(async move { Answer::Later(Box::pin(std::future::ready(wait.await))) }))
+            }
             Some(b's') => Answer::Silent,
             Some(b'f') => {
                 let mut builder = ResponseBuilder::new(8);
@@ -176,12 +179,12 @@ fn plenty() -> FrameMemory {
 #[tokio::test]
 async fn replies_keep_the_order_of_the_frames_while_waits_overlap() {
     let mut served = serve(plenty()).await;
-    served.send(&[b"e1", b"w2", b"e3", b"s", b"a4", b"e5", b"w6", b"e7"]).await;
+    served.send(&[b"e1", b"w2", b"e3", b"s", b"a4", b"e5", b"w6", b"e7", b"b8", b"e9"]).await;
     assert_eq!(served.receive().await, b"e1");
     let mut byte = [0];
     assert!(futures::poll!(Box::pin(served.stream.read(&mut byte))).is_pending(), "e3 is ready, w2 is not");
     served.open.send(true).unwrap();
-    for expected in [b"w2", b"e3", b"a4", b"e5", b"w6", b"e7"] {
+    for expected in [b"w2", b"e3", b"a4", b"e5", b"w6", b"e7", b"b8", b"e9"] {
         assert_eq!(served.receive().await, expected);
     }
     drop(served.stream);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::fetch_session::FetchSessions;
@@ -57,6 +58,8 @@ pub struct FrontEnd {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) fetch_limits: FetchLimits,
     pub(super) fetch_sessions: FetchSessions,
+    /// Turns for batches that take long to look through: as many as there are cores.
+    pub(super) unfolding: Arc<Semaphore>,
 }
 
 impl FrontEnd {
@@ -64,7 +67,8 @@ impl FrontEnd {
     pub fn new(broker: Arc<Broker>, fetch_limits: FetchLimits) -> Self {
         let clock = Arc::clone(broker.clock());
         let fetch_sessions = FetchSessions::new(fetch_limits.sessions_max, clock.now_ms().unsigned_abs());
-        Self { broker, clock, fetch_limits, fetch_sessions }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        Self { broker, clock, fetch_limits, fetch_sessions, unfolding: Arc::new(Semaphore::new(cores)) }
     }
 
     /// Whether somebody waits for memory that replies of the bucket's records hold.

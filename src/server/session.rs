@@ -142,6 +142,7 @@ impl Stopwatch {
             }
             Answer::Later(reply) => Answer::Later(Box::pin(reply.inspect(move |_| self.stop()))),
             Answer::Alone(reply) => Answer::Alone(Box::pin(reply.inspect(move |_| self.stop()))),
+            Answer::Begun(work) => Answer::Begun(Box::pin(work.map(|answer| self.time(answer)))),
             Answer::Close => answer,
         }
     }
@@ -173,6 +174,10 @@ fn within(span: Span, answer: Answer) -> Answer {
     match answer {
         Answer::Later(reply) => Answer::Later(Box::pin(reply.instrument(span))),
         Answer::Alone(reply) => Answer::Alone(Box::pin(reply.instrument(span))),
+        Answer::Begun(work) => {
+            let after = span.clone();
+            Answer::Begun(Box::pin(work.map(|answer| within(after, answer)).instrument(span)))
+        }
         done => done,
     }
 }

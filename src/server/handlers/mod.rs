@@ -34,4 +34,5 @@ mod by_topic;
 mod config_resources;
 mod config_values;
 mod produce_refusal;
+mod produce_work;
 mod wire;

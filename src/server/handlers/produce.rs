@@ -1,7 +1,11 @@
 //! Produce: validate, append in order, and wait, where the producer wants that, until the records are committed.
 //!
 //! All of it but the wait happens before the next request of the connection is looked at, so appends keep the order
-//! of the requests; the waits of many requests overlap.
+//! of the requests; the waits of many requests overlap. Batches that may take long to look through (packed ones, which may
+//! unfold to much, and those that the topic packs anew) have threads of their own, so that no other connection waits.
+//!
+//! # Cancellation
+//! What has begun on such a thread is appended, whether or not the client is still there, as what has been read is.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,6 +21,7 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
 use uuid::Uuid;
 
 use super::produce_refusal::Refusal;
+use super::produce_work::{WORK_HERE_BYTES_MAX, work_bytes};
 use crate::clock::Sleep;
 use crate::model::{Codec, Offset};
 use crate::net::{Answer, Reply};
@@ -39,24 +44,70 @@ struct Commit {
     upto: Offset,
 }
 
-/// Appends what was sent.
+/// One request, looked over.
+struct Asked {
+    /// `acks=0`: no answer is wanted.
+    wants_silence: bool,
+    acks: Result<Acks, ResponseError>,
+    timeout: Duration,
+    topics: Vec<TopicProduceData>,
+}
+
+/// Appends what was sent: here, or where it takes long on a thread that nobody else waits for.
 pub fn start(call: Call<FrontEnd>, body: Bytes) -> Result<Answer, Malformed> {
     let request: ProduceRequest = decode(body, call.version)?;
-    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let wants_silence = request.acks == 0;
-    let acks = acks_of(&request);
-    let mut commits = Vec::new();
-    let responses = append_all(&call, each_once(request.topic_data), acks, &mut commits);
-    let response = ProduceResponse::default().with_responses(responses);
-    Ok(if wants_silence {
-        if has_error(&response) { Answer::Close } else { Answer::Silent }
-    } else if commits.is_empty() {
-        reply(&call, &response).into()
-    } else {
-        // It runs from now on, and not from when the answers before this one have left.
-        let deadline = call.state().clock.sleep(timeout);
-        Answer::Later(Box::pin(wait(call, response, commits, deadline)))
-    })
+    let asked = Asked {
+        wants_silence: request.acks == 0,
+        acks: acks_of(&request),
+        timeout: Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)),
+        topics: each_once(request.topic_data),
+    };
+    if work(&call, &asked.topics) <= WORK_HERE_BYTES_MAX {
+        return Ok(asked.append(call));
+    }
+    Ok(Answer::Begun(Box::pin(async move {
+        let turn = Arc::clone(&call.state().unfolding).acquire_owned().await;
+        let appended = tokio::task::spawn_blocking(move || {
+            let _until_it_is_appended = turn;
+            asked.append(call)
+        });
+        appended.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a batch could not be looked through");
+            Answer::Close
+        })
+    })))
+}
+
+impl Asked {
+    fn append(self, call: Call<FrontEnd>) -> Answer {
+        let mut commits = Vec::new();
+        let responses = append_all(&call, self.topics, self.acks, &mut commits);
+        let response = ProduceResponse::default().with_responses(responses);
+        if self.wants_silence {
+            if has_error(&response) { Answer::Close } else { Answer::Silent }
+        } else if commits.is_empty() {
+            reply(&call, &response).into()
+        } else {
+            // It runs from now on, and not from when the answers before this one have left.
+            let deadline = call.state().clock.sleep(self.timeout);
+            Answer::Later(Box::pin(wait(call, response, commits, deadline)))
+        }
+    }
+}
+
+/// How many bytes have to be looked through, at most.
+fn work(call: &Call<FrontEnd>, sent: &[TopicProduceData]) -> usize {
+    let topics = call.state().topics();
+    let mut bytes: usize = 0;
+    for data in sent {
+        let topic = find_topic(&topics, &data.name, (call.version >= TOPIC_IDS).then_some(data.topic_id));
+        for one in &data.partition_data {
+            if let (Ok(partition), Some(records)) = (find_partition(&topic, one.index), &one.records) {
+                bytes = bytes.saturating_add(work_bytes(records, partition.config().message.compression));
+            }
+        }
+    }
+    bytes
 }
 
 fn acks_of(request: &ProduceRequest) -> Result<Acks, ResponseError> {

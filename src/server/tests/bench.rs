@@ -42,6 +42,7 @@ fn next_id() -> [u8; 16] {
 pub struct Bench {
     pub server: Server,
     pub broker: Arc<Broker>,
+    pub shared: Arc<Shared<FrontEnd>>,
     /// Faults of the bucket.
     pub plan: Arc<FaultPlan>,
     _folder: tempfile::TempDir,
@@ -90,8 +91,8 @@ impl Bench {
         let (listen, replies) = ("127.0.0.1:0".to_owned(), front_end.replies());
         let options = ServerOptions { listen, replies, ..ServerOptions::from(&settings) };
         let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
-        let server = Server::serve(options, shared, clock).await.unwrap();
-        Self { server, broker, plan, _folder: folder }
+        let server = Server::serve(options, Arc::clone(&shared), clock).await.unwrap();
+        Self { server, broker, shared, plan, _folder: folder }
     }
 
     pub async fn add_topic(&self, name: &str, id: u128, partitions: i32, configs: &[(&str, &str)]) {

@@ -44,10 +44,14 @@ impl Ear {
 
     /// Whether there was an answer, rather than the end of the connection.
     async fn hear(&mut self, frame: Bytes) -> bool {
-        match self.session.answer(frame) {
+        let mut answer = self.session.answer(frame);
+        while let Answer::Begun(work) = answer {
+            answer = work.await;
+        }
+        match answer {
             Answer::Now(_) | Answer::Silent => true,
             Answer::Later(reply) | Answer::Alone(reply) => !matches!(reply.await, crate::net::Reply::Close),
-            Answer::Close => false,
+            Answer::Close | Answer::Begun(_) => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Produce, Fetch and ListOffsets over a socket and real logs, in every version.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
@@ -374,4 +376,52 @@ async fn the_times_that_producers_wait_do_not_add_up() {
     }
     let took = clock.monotonic() - began;
     assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+}
+
+/// What no codec makes shorter.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/// A packed batch of one value, long enough not to be taken for a small one.
+fn packed(codec: Codec, value: &str) -> Bytes {
+    let value = format!("{value}{LETTERS}");
+    let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::ZERO, LeaderEpoch::ZERO, codec));
+    builder.push(Offset::ZERO, 1_700_000_000_000, None, Some(value.as_bytes()), std::iter::empty()).unwrap();
+    builder.build().unwrap().bytes().clone()
+}
+
+#[tokio::test]
+async fn batches_that_may_take_long_keep_their_order_and_nobody_elses_thread() {
+    let bench = Bench::start().await;
+    bench.add_topic("gzip", 2, 1, &[("compression.type", "gzip")]).await;
+    let turns = Arc::clone(&bench.shared.state.unfolding);
+    let all = u32::try_from(turns.available_permits()).unwrap();
+    let taken = Arc::clone(&turns).acquire_many_owned(all).await.unwrap();
+
+    let (mut wire, mut other) = (bench.connect().await, bench.connect().await);
+    wire.send(&produce(-1, 9, packed(Codec::Zstd, "first")), 9).await;
+    wire.send(&produce(-1, 9, batch(&["second"])), 9).await;
+    let mut anew = produce(-1, 9, batch(&[&"x".repeat(100_000)]));
+    anew.topic_data[0].name = topic("gzip");
+    wire.send(&anew, 9).await;
+    wire.send(&produce(0, 9, packed(Codec::Zstd, "silent")), 9).await;
+    wire.send(&produce(-1, 9, batch(&["last"])), 9).await;
+    let small = other.call(&produce(-1, 9, packed(Codec::None, "beside")), 9).await;
+    assert_eq!(only(&small).base_offset, 0, "what takes no time waits for no turn");
+
+    drop(taken);
+    for (behind, offset) in [(4, 1), (3, 2), (2, 0), (0, 4)] {
+        let response = wire.receive::<ProduceRequest>(9, behind).await;
+        assert_eq!((only(&response).error_code, only(&response).base_offset), (0, offset), "{behind} behind");
+    }
+    let read = values(&other.call(&fetch(12, &[(0, 0)], 0), 12).await);
+    let read: Vec<&str> = read.iter().map(|(_, value)| value.trim_end_matches(LETTERS)).collect();
+    assert_eq!(read, ["beside", "first", "second", "silent", "last"]);
+    assert_eq!(turns.available_permits(), all as usize, "all turns came back");
+
+    let refused = wire.call(&produce(-1, 9, packed(Codec::Zstd, "cut").slice(..100)), 9).await;
+    assert_eq!(only(&refused).error_code, ResponseError::InvalidRecord.code());
+    let mut damaged = packed(Codec::Zstd, "damaged").to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    wire.send(&produce(0, 9, damaged.into()), 9).await;
+    assert!(wire.receive_frame().await.is_none(), "who wants no answer is told by the end, from there too");
 }
