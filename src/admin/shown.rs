@@ -151,6 +151,9 @@ pub struct SkipWish {
     pub partition: i32,
     /// The first offset that is not given up.
     pub to: i64,
+    /// Whether to give up what could be uploaded.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// What was given up.

@@ -27,6 +27,13 @@ pub(super) async fn skip(
     let missing = || Refused::not_found(format!("there is no partition {}-{}", wish.topic, wish.partition));
     let partition = broker.partition(&wish.topic, wish.partition).ok_or_else(missing)?;
     let tier = partition.tier().ok_or_else(|| Refused::conflict("the broker has no bucket"))?;
+    let TierStatus { failures, stopped, .. } = tier.status();
+    if failures == 0 && stopped.is_none() && !wish.force {
+        return Err(Refused::conflict(format!(
+            "no upload of {}-{} has failed: its records can be uploaded. To give them up all the same, say --force",
+            wish.topic, wish.partition
+        )));
+    }
     let skipped = tier.skip(Offset::new(wish.to)).await.map_err(|error| match error {
         SkipError::NotTiered | SkipError::OutOfRange { .. } => Refused::conflict(error),
         SkipError::Failed(_) => Refused::unavailable(error),

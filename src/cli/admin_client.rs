@@ -47,7 +47,9 @@ pub struct AdminClient {
 impl AdminClient {
     /// Asks whoever answers at `args`.
     pub fn new(args: &AdminArgs) -> Self {
-        Self { address: args.http.clone(), clock: SystemClock::shared() }
+        // As the broker prints it, and as it is given.
+        let address = args.http.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        Self { address, clock: SystemClock::shared() }
     }
 
     /// Who answers.

@@ -28,7 +28,7 @@ use super::start_at::StartAt;
 pub struct ConsumeArgs {
     /// The topic
     pub topic: String,
-    /// Where to begin: beginning, end, an offset, -N for the last N, or @TIME (2026-01-31T12:00:00Z, or milliseconds)
+    /// Where to begin: beginning, end, an offset, -N for the last N of each partition, or @TIME (2026-01-31T12:00:00Z, or milliseconds)
     #[arg(short, long, value_name = "WHERE", default_value = "beginning", allow_hyphen_values = true)]
     pub from: StartAt,
     /// Stop at what is the end now, instead of waiting for more

@@ -29,7 +29,7 @@ impl FromStr for StartAt {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            "write beginning, end, an offset, -N for the last N, or @TIME (2026-01-31T12:00:00Z, or milliseconds)"
+            "write beginning, end, an offset, -N for the last N of each partition, or @TIME (2026-01-31T12:00:00Z, or milliseconds)"
                 .to_owned()
         };
         match text {

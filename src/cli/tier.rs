@@ -42,6 +42,9 @@ pub struct SkipArgs {
     /// The first offset that is not given up
     #[arg(long, value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(1..))]
     pub to: i64,
+    /// Give up records whose upload has not failed, too
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     admin: AdminArgs,
 }
@@ -113,7 +116,7 @@ async fn skip(args: &SkipArgs) -> Result<(), Failure> {
     let wrong = || Failure::usage(format!("'{}' is not TOPIC:PARTITION", args.partition));
     let (topic, partition) = args.partition.rsplit_once(':').ok_or_else(wrong)?;
     let partition: i32 = partition.parse().map_err(|_| wrong())?;
-    let wish = SkipWish { topic: topic.to_owned(), partition, to: args.to };
+    let wish = SkipWish { topic: topic.to_owned(), partition, to: args.to, force: args.force };
     let skipped: Skipped = AdminClient::new(&args.admin).post("/api/tier/skip", &wish).await?;
     print_line(&format!("{}: gave up {} offsets before {}", args.partition, skipped.offsets, args.to))
 }

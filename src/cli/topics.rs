@@ -1,6 +1,6 @@
 //! `tidelog topics`: make, list, describe, alter, delete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal};
 use std::time::Duration;
 
@@ -261,7 +261,7 @@ async fn describe(args: &DescribeArgs) -> Result<(), Failure> {
 fn described_text(topic: &Described<'_>) -> String {
     let mut out = format!("topic '{}', id {}\n\n", topic.name, topic.id.unwrap_or("-"));
     let columns =
-        ["PARTITION", "LEADER", "REPLICAS", "IN SYNC", "LOG START", "TIERED TO", "LOCAL START", "LOG END", "OFFSETS"];
+        ["PARTITION", "LEADER", "REPLICAS", "IN SYNC", "LOG START", "LAST TIERED", "LOCAL START", "LOG END", "OFFSETS"];
     let mut partitions = table(&columns);
     for partition in topic.partitions {
         let ids = |ids: &[i32]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -325,12 +325,16 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
     let client = args.cluster.connect().await?;
     let (_, metadata) = topic(&client, &args.name).await?;
     let configs = client.topic_configs(&args.name).await?;
+    let known: BTreeSet<String> = configs.iter().map(|config| config.name.clone()).collect();
     let now: BTreeMap<String, String> = configs
         .into_iter()
         .filter(|config| config.source == ConfigSource::Topic && !args.unset.contains(&config.name))
         .filter_map(|config| Some((config.name, config.value?)))
         .collect();
     let set = args.keeping.configs(&now).map_err(Failure::usage)?;
+    if let Some(name) = args.unset.iter().find(|name| !known.contains(*name)) {
+        return Err(Failure::usage(format!("the broker knows no topic setting '{name}': nothing was changed")));
+    }
     if let Some(name) = args.unset.iter().find(|name| set.contains_key(*name)) {
         return Err(Failure::usage(format!("'{name}' cannot be both set and unset")));
     }
@@ -348,6 +352,9 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
             args.name
         )));
     }
+    if changes.is_empty() && grow.is_none() {
+        return print_line(&format!("topic '{}' has {have} partitions already", args.name));
+    }
     if !changes.is_empty() {
         client.alter_topic_configs(&args.name, &changes).await?;
     }
@@ -362,7 +369,12 @@ async fn delete(args: &DeleteArgs) -> Result<(), Failure> {
     for name in &args.names {
         topic(&client, name).await?;
     }
-    if !args.yes && io::stdin().is_terminal() {
+    if !args.yes && !io::stdin().is_terminal() {
+        return Err(Failure::usage(
+            "deleting takes all records in both tiers: without a terminal to ask at, say --yes",
+        ));
+    }
+    if !args.yes {
         tell(&format!("delete {} with all records, in both tiers? Type yes:", args.names.join(", ")));
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer).map_err(Failure::failed)?;

@@ -58,6 +58,8 @@ struct Finding {
 struct Verified {
     partitions: usize,
     segments: usize,
+    /// Those whose object is what the catalog says.
+    good_segments: usize,
     records: u64,
     object_bytes: u64,
     records_checked: bool,
@@ -86,7 +88,9 @@ pub(super) async fn run(args: &VerifyArgs) -> Result<(), Failure> {
     verified.segments = segments.len();
     verified.records = segments.iter().map(|segment| segment.records).sum();
     verified.object_bytes = segments.iter().map(|segment| segment.object_bytes).sum();
-    verified.findings.extend(check_objects(args, &bucket, &segments).await);
+    let wrong = check_objects(args, &bucket, &segments).await;
+    verified.good_segments = segments.len() - wrong.len();
+    verified.findings.extend(wrong);
     if let Some(listed) = listed {
         verified.findings.extend(unknown(&rows, &bucket, listed, &segments).await?);
     }
@@ -103,26 +107,28 @@ fn report(args: &VerifyArgs, verified: &Verified) -> Result<(), Failure> {
         }
         let how = if args.quick { "footers read" } else { "every record decoded" };
         print_line(&format!(
-            "{} partitions, {} segments, {} records, {} ({how})",
+            "{} partitions, {} segments, {} records, {}; as the catalog says, {how}: {}",
             verified.partitions,
             verified.segments,
             verified.records,
-            indicatif::BinaryBytes(verified.object_bytes)
+            indicatif::BinaryBytes(verified.object_bytes),
+            verified.good_segments
         ))?;
     }
     match verified.findings.len() {
         0 => Ok(()),
+        1 => Err(Failure::new(Exit::Wrong, "1 finding; nothing was changed")),
         count => Err(Failure::new(Exit::Wrong, format!("{count} findings; nothing was changed"))),
     }
 }
 
-/// What lies in the bucket and has the form of a segment, with its size.
+/// What lies in the bucket and is a segment, or would be read as one by a glob, with its size.
 async fn listing(bucket: &Bucket) -> Result<HashMap<String, u64>, Failure> {
     let mut listed = HashMap::new();
     let mut objects = bucket.list(&key::all_topics());
     let unreachable = |error| Failure::new(Exit::Unreachable, error);
     while let Some(object) = objects.try_next().await.map_err(unreachable)? {
-        if key::parse_data(&object.key).is_some() {
+        if key::parse_data(&object.key).is_some() || object.key.as_str().ends_with(".parquet") {
             listed.insert(object.key.as_str().to_owned(), object.size_bytes);
         }
     }

@@ -1,6 +1,8 @@
 //! Which names of settings there are: ours, Kafka's that mean nothing here, and none.
 
-use crate::model::settings::{BrokerSettings, UNUSED_BROKER_SETTINGS, UNUSED_PREFIXES, topic_setting};
+use crate::model::settings::{
+    BrokerSettings, FORMER_BROKER_SETTINGS, UNUSED_BROKER_SETTINGS, UNUSED_PREFIXES, topic_setting,
+};
 
 use super::error::ConfigError;
 use super::origin::Origin;
@@ -32,7 +34,9 @@ pub fn judge(name: &str, origin: &Origin) -> Result<Standing, ConfigError> {
 }
 
 fn is_unused(name: &str) -> bool {
-    UNUSED_BROKER_SETTINGS.contains(&name) || UNUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    UNUSED_BROKER_SETTINGS.contains(&name)
+        || FORMER_BROKER_SETTINGS.contains(&name)
+        || UNUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The name that is most like `name`; ours come before those that mean nothing.
@@ -69,6 +73,8 @@ mod tests {
         assert_eq!(judged("tidelog.bucket"), Standing::Ours);
         assert_eq!(judged("background.threads"), Standing::Unused);
         assert_eq!(judged("ssl.keystore.location"), Standing::Unused);
+        assert_eq!(judged("zookeeper.connect"), Standing::Unused);
+        assert_eq!(judged("super.users"), Standing::Unused);
         assert_eq!(judged("listener.name.internal.ssl.keystore.location"), Standing::Unused);
     }
 

@@ -231,7 +231,7 @@ impl Bucket {
                 () = self.clock.sleep(Duration::from_secs(1)) => false,
             };
             if !removed {
-                tracing::warn!(%key, "a failed self-test of the bucket left an object");
+                tracing::warn!(%key, "a failed self-test of the bucket may have left an object");
                 break;
             }
         }

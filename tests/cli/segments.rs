@@ -131,13 +131,14 @@ fn only_what_waits_can_be_skipped() {
     scene.run(&["tier", "status"]).expect(0, "up to date");
     let status = status(&scene);
     let (tiered_to, end) = (status["tiered_to"].as_i64().unwrap(), status["log_end_offset"].as_i64().unwrap());
-    scene.run(&["tier", "skip", "t:0", "--to", &tiered_to.to_string()]).expect(1, "can be skipped");
-    scene.run(&["tier", "skip", "t:0", "--to", &(end + 1).to_string()]).expect(1, "can be skipped");
+    scene.run(&["tier", "skip", "t:0", "--to", &end.to_string()]).expect(1, "say --force");
+    scene.run(&["tier", "skip", "t:0", "--force", "--to", &tiered_to.to_string()]).expect(1, "can be skipped");
+    scene.run(&["tier", "skip", "t:0", "--force", "--to", &(end + 1).to_string()]).expect(1, "can be skipped");
     scene.run(&["tier", "skip", "t:1", "--to", "5"]).expect(3, "no partition t-1");
     scene.run(&["tier", "skip", "t", "--to", "5"]).expect(2, "TOPIC:PARTITION");
     scene.run(&["tier", "status", "nowhere"]).expect(3, "there is no topic 'nowhere'");
     let to = (tiered_to + 10).to_string();
-    scene.run(&["tier", "skip", "t:0", "--to", &to]).expect(0, "gave up 10 offsets");
+    scene.run(&["tier", "skip", "t:0", "--force", "--to", &to]).expect(0, "gave up 10 offsets");
     let segments = scene.json(&["segments", "list", "t"]);
     let last = segments.as_array().unwrap().last().unwrap();
     assert_eq!((&last["records"], &last["end_offset"]), (&0.into(), &(tiered_to + 9).into()));

@@ -28,7 +28,8 @@ fn topics_are_made_described_altered_and_deleted() {
     scene.run(&["topics", "alter", "orders", "--partitions", "2"]).expect(2, "partitions are only added");
     scene.run(&["topics", "alter", "orders"]).expect(2, "nothing to change");
     scene.run(&["topics", "alter", "orders", "--set", "retention.mss=1"]).expect(1, "retention.mss");
-    scene.run(&["topics", "delete", "orders"]).expect(0, "deleted topic 'orders'");
+    scene.run(&["topics", "delete", "orders"]).expect(2, "say --yes");
+    scene.run(&["topics", "delete", "orders", "--yes"]).expect(0, "deleted topic 'orders'");
     scene.run(&["topics", "delete", "orders"]).expect(3, "there is no topic 'orders'");
     scene.run(&["topics", "describe", "orders"]).expect(3, "there is no topic 'orders'");
 }

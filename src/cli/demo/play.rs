@@ -26,8 +26,9 @@ use super::picture;
 use super::stage::{DemoArgs, Stage};
 
 const TOPIC: &str = "orders";
-/// Small, so that there are many.
-const SEGMENT_BYTES: u32 = 8 * 1024 * 1024;
+/// Small, so that there are many: between these, a quarter of what a partition gets.
+const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = MIB..=8 * MIB;
+const MIB: u64 = 1024 * 1024;
 const BATCH_BYTES: usize = 256 * 1024;
 
 /// Runs it.
@@ -178,9 +179,14 @@ fn epilogue(args: &DemoArgs, stage: &Stage) -> String {
     )
 }
 
+fn segment_bytes(args: &DemoArgs) -> u64 {
+    let of_each = u64::from(args.size) * MIB / u64::from(args.partitions.unsigned_abs()).max(1);
+    (of_each / 4).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end())
+}
+
 async fn produce(args: &DemoArgs, stage: &Stage) -> Result<(BTreeMap<i32, (i64, Digest)>, Done), Failure> {
     let configs = [
-        ("segment.bytes", SEGMENT_BYTES.to_string()),
+        ("segment.bytes", segment_bytes(args).to_string()),
         ("file.delete.delay.ms", "0".to_owned()),
         ("retention.ms", "-1".to_owned()),
     ];
@@ -196,7 +202,7 @@ async fn produce(args: &DemoArgs, stage: &Stage) -> Result<(BTreeMap<i32, (i64, 
     let mut sent: BTreeMap<i32, Sent> = BTreeMap::new();
     let mut progress = Progress::start("produced", &stage.clock);
     let mut orders = Orders::new();
-    let total = u64::from(args.size) * 1024 * 1024;
+    let total = u64::from(args.size) * MIB;
     let mut bytes = 0;
     while bytes < total {
         let timestamp_ms = stage.clock.now_ms();

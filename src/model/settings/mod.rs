@@ -18,4 +18,4 @@ pub use effective::Before;
 pub use kind::{Check, InvalidSetting, Kind, items};
 pub use resolve::{BrokerSettings, DynamicSettings, Values, appended, subtracted};
 pub use topic_table::{TOPIC_SETTINGS, TopicSetting, topic_setting};
-pub use unused::{UNUSED_BROKER_SETTINGS, UNUSED_PREFIXES};
+pub use unused::{FORMER_BROKER_SETTINGS, UNUSED_BROKER_SETTINGS, UNUSED_PREFIXES};

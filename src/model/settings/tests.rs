@@ -25,7 +25,10 @@ fn every_default_passes_its_own_check_and_makes_the_default_config() {
     assert_eq!(config(&[]).unwrap(), TopicConfig::default());
     assert!(TOPIC_SETTINGS.is_sorted_by_key(|setting| setting.name));
     assert!(BROKER_SETTINGS.is_sorted_by_key(|setting| setting.name));
-    assert!(UNUSED_BROKER_SETTINGS.iter().all(|name| !BrokerSettings::knows(name)), "unused and used at once");
+    assert!(
+        UNUSED_BROKER_SETTINGS.iter().chain(FORMER_BROKER_SETTINGS).all(|name| !BrokerSettings::knows(name)),
+        "unused and used at once"
+    );
 }
 
 #[test]

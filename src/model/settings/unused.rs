@@ -274,5 +274,29 @@ pub const UNUSED_BROKER_SETTINGS: &[&str] = &[
     "transactional.id.expiration.ms",
 ];
 
+/// Those that only earlier Kafkas had, and those of its authorizer: what files of that time say.
+pub const FORMER_BROKER_SETTINGS: &[&str] = &[
+    "allow.everyone.if.no.acl.found",
+    "broker.id.generation.enable",
+    "control.plane.listener.name",
+    "delegation.token.master.key",
+    "inter.broker.protocol.version",
+    "log.message.downconversion.enable",
+    "log.message.format.version",
+    "log.message.timestamp.difference.max.ms",
+    "offsets.commit.required.acks",
+    "reserved.broker.max.id",
+    "super.users",
+];
+
 /// Beginnings of names that Kafka lets plugins and listeners make up.
-pub const UNUSED_PREFIXES: &[&str] = &["listener.name.", "rlmm.config.", "rsm.config.", "sasl.", "ssl.", "confluent."];
+pub const UNUSED_PREFIXES: &[&str] = &[
+    "confluent.",
+    "listener.name.",
+    "password.encoder.",
+    "rlmm.config.",
+    "rsm.config.",
+    "sasl.",
+    "ssl.",
+    "zookeeper.",
+];
