@@ -80,6 +80,15 @@ pub struct DirEntry {
     pub is_dir: bool,
 }
 
+/// Which folder it is, whatever stands at its path: device and number there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FolderId {
+    /// The device that it lies on.
+    pub device: u64,
+    /// Its number there.
+    pub number: u64,
+}
+
 /// A file system.
 pub trait Disk: Send + Sync + Debug {
     /// Opens a file. A new file's name is stable only after [`Disk::sync_dir`] of its folder.
@@ -105,6 +114,14 @@ pub trait Disk: Send + Sync + Debug {
     }
     /// Whether the path leads to something.
     fn try_exists(&self, path: &Path) -> io::Result<bool>;
+    /// Which folder stands at the path now; another one, when what was mounted there has gone. A disk without mounts has
+    /// one that never changes.
+    fn folder_id(&self, path: &Path) -> io::Result<FolderId> {
+        match self.try_exists(path)? {
+            true => Ok(FolderId::default()),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
     /// Bytes that may still be written on the disk that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
     /// Bytes of the disk that holds `path`, used or not.
@@ -113,6 +130,14 @@ pub trait Disk: Send + Sync + Debug {
     /// Makes a folder and all that leads to it, syncing the parent of each new one. Fine where it exists: its name is
     /// synced all the same, because whoever made it may have died before, or not have come to it yet.
     fn create_dir_all_durable(&self, path: &Path) -> io::Result<()> {
+        self.create_dirs_durable_below(Path::new(""), path)
+    }
+
+    /// The same below `root`, which is never made.
+    fn create_dirs_durable_below(&self, root: &Path, path: &Path) -> io::Result<()> {
+        if path == root {
+            return Ok(());
+        }
         let parent = parent_of(path);
         match self.create_dir(path) {
             Ok(()) => self.sync_dir(parent),
@@ -121,8 +146,8 @@ pub trait Disk: Send + Sync + Debug {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
                 other => other,
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound && parent != path => {
-                self.create_dir_all_durable(parent)?;
+            Err(error) if error.kind() == io::ErrorKind::NotFound && parent != path && parent != root => {
+                self.create_dirs_durable_below(root, parent)?;
                 match self.create_dir(path) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                     other => other?,

@@ -9,11 +9,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{DirEntry, Disk, DiskFile, Open};
+use super::{DirEntry, Disk, DiskFile, FolderId, Open};
 
 /// The real thing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,6 +90,11 @@ impl Disk for RealDisk {
 
     fn try_exists(&self, path: &Path) -> io::Result<bool> {
         path.try_exists()
+    }
+
+    fn folder_id(&self, path: &Path) -> io::Result<FolderId> {
+        let found = fs::metadata(path)?;
+        Ok(FolderId { device: found.dev(), number: found.ino() })
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {

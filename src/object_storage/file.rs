@@ -6,7 +6,9 @@
 //!
 //! # Consistency
 //! A file appears whole, by rename. Conditional writes are decided by content hash under a lock of this process:
-//! one process at a time writes to a folder, which the catalog's lock sees to.
+//! one process at a time writes to a folder, which the catalog's lock sees to. The folder is the one that was there at the
+//! start, by device and number: while its mount is away there is no bucket, whatever stands at its path, and nothing is
+//! written, found or missed there.
 //!
 //! # Crash safety
 //! Before a write answers, the bytes are synced, then renamed, then the folder is synced; each new folder on the
@@ -27,7 +29,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::disk::{Disk, DiskFile, Open, parent_of, with_suffix};
+use crate::disk::{Disk, DiskFile, FolderId, Open, parent_of, with_suffix};
 
 use super::error::{BucketError, ErrorKind, OpenError, Operation};
 use super::object_key::{KeyPrefix, ObjectKey};
@@ -46,6 +48,8 @@ pub(super) struct FileStore {
 struct Folder {
     disk: Arc<dyn Disk>,
     root: PathBuf,
+    /// Which folder that is.
+    id: FolderId,
     /// Held while folders are made or removed: a folder must not go between its making and its first file.
     names: Mutex<()>,
     /// Held between the look and the write of a conditional write.
@@ -57,16 +61,16 @@ impl FileStore {
     pub(super) async fn open(root: PathBuf, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let path = root.display().to_string();
         let unusable = |why: String| OpenError::Folder { path: path.clone(), why };
-        let folder = Arc::new(Folder { disk, root, names: Mutex::new(()), deciding: Mutex::new(()) });
-        let made = Arc::clone(&folder);
         let made = tokio::task::spawn_blocking(move || {
-            made.disk.create_dir_all_durable(&made.root)?;
+            disk.create_dir_all_durable(&root)?;
+            let id = disk.folder_id(&root)?;
             // What is read from now on may be what a process left that was killed before it was stable.
-            made.disk.sync_all(&made.root)?;
-            made.disk.read_dir(&made.root).map(|_| ())
+            disk.sync_all(&root)?;
+            disk.read_dir(&root)?;
+            Ok::<_, io::Error>(Folder { disk, root, id, names: Mutex::new(()), deciding: Mutex::new(()) })
         });
-        made.await.map_err(|error| unusable(error.to_string()))?.map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { folder })
+        let made = made.await.map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { folder: Arc::new(made.map_err(|error| unusable(error.to_string()))?) })
     }
 
     /// Runs blocking work on the folder.
@@ -76,7 +80,14 @@ impl FileStore {
         W: FnOnce(&Folder) -> io::Result<T> + Send + 'static,
     {
         let folder = Arc::clone(&self.folder);
-        let done = tokio::task::spawn_blocking(move || work(&folder)).await;
+        let done = tokio::task::spawn_blocking(move || {
+            folder.check()?;
+            let done = work(&folder);
+            // Again: a mount may have gone or come in between, and then nothing that was seen counts.
+            folder.check()?;
+            done
+        });
+        let done = done.await;
         let done = done.unwrap_or_else(|error| Err(io::Error::other(error)));
         done.map_err(|error| BucketError::new(kind_of(&error), operation, key, error.to_string()))
     }
@@ -92,6 +103,10 @@ fn kind_of(error: &io::Error) -> ErrorKind {
         IoKind::InvalidInput | IoKind::InvalidFilename | IoKind::IsADirectory => ErrorKind::Invalid,
         _ => ErrorKind::Unavailable,
     }
+}
+
+fn away(why: &str) -> io::Error {
+    io::Error::other(format!("the folder is not the one that was there at the start ({why}): is its disk mounted?"))
 }
 
 fn conflict() -> io::Error {
@@ -113,10 +128,19 @@ impl Folder {
         self.root.join(key.as_str())
     }
 
+    /// Whether it is the folder that was there at the start.
+    fn check(&self) -> io::Result<()> {
+        match self.disk.folder_id(&self.root) {
+            Ok(id) if id == self.id => Ok(()),
+            Ok(_) => Err(away("another folder stands at its path")),
+            Err(error) => Err(away(&error.to_string())),
+        }
+    }
+
     /// A new `name#n` beside `path`, and the folders that lead there.
     fn begin(&self, path: &Path) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
         let _names = self.names.lock();
-        self.disk.create_dir_all_durable(parent_of(path))?;
+        self.disk.create_dirs_durable_below(&self.root, parent_of(path))?;
         for number in 1..UNFINISHED_MAX {
             let beside = with_suffix(path, &format!("#{number}"));
             match self.disk.open(&beside, Open::CreateNew) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::disk::{DirEntry, Disk, DiskFile, Open, RealDisk};
+use crate::disk::{DirEntry, Disk, DiskFile, FolderId, Open, RealDisk};
 
 /// What happened, each with the last part of its path.
 type Events = Arc<Mutex<Vec<String>>>;
@@ -74,6 +74,9 @@ impl Disk for CountingDisk {
     }
     fn try_exists(&self, path: &Path) -> io::Result<bool> {
         RealDisk.try_exists(path)
+    }
+    fn folder_id(&self, path: &Path) -> io::Result<FolderId> {
+        RealDisk.folder_id(path)
     }
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         RealDisk.free_bytes(path)

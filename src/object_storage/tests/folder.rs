@@ -7,8 +7,8 @@ use futures::TryStreamExt;
 
 use super::counting_disk::CountingDisk;
 use crate::clock::SystemClock;
-use crate::disk::RealDisk;
-use crate::object_storage::{Bucket, BucketOptions, ControlError, Expect, ObjectKey, key};
+use crate::disk::{Disk, RealDisk};
+use crate::object_storage::{Bucket, BucketOptions, ControlError, ErrorKind, Expect, ObjectKey, key};
 
 fn key(text: &str) -> ObjectKey {
     ObjectKey::parse(text).unwrap()
@@ -103,4 +103,48 @@ async fn listings_come_in_the_order_of_keys_and_go_on_over_pages() {
     assert!(listed.iter().all(|object| object.size_bytes == object.key.as_str().len() as u64));
     let pages = bucket.counts().of(crate::object_storage::Operation::List).requests;
     assert_eq!(pages, 3);
+}
+
+#[tokio::test]
+async fn a_folder_whose_mount_is_away_is_no_bucket() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, elsewhere) = (folder.path().join("bucket"), folder.path().join("elsewhere"));
+    let url = format!("file://{}", root.display());
+    let mut options = BucketOptions::default();
+    let soon = std::time::Duration::from_millis(20);
+    (options.retry.read_deadline, options.retry.control_deadline, options.retry.upload_deadline) = (soon, soon, soon);
+    let disk = Arc::new(CountingDisk::default());
+    let bucket = Bucket::open(&url, options, disk, SystemClock::shared()).await.unwrap();
+    let (there, new) = (key("topics/orders/x.parquet"), key("topics/orders/y.parquet"));
+    let mut upload = bucket.begin_upload(&there).await.unwrap();
+    upload.write(Bytes::from_static(b"0123")).await.unwrap();
+    upload.finish().await.unwrap();
+    let mut begun = bucket.begin_upload(&new).await.unwrap();
+    begun.write(Bytes::from_static(b"4567")).await.unwrap();
+
+    RealDisk.rename(&root, &elsewhere).unwrap();
+    for stands_there in [false, true] {
+        if stands_there {
+            RealDisk.create_dir(&root).unwrap();
+        }
+        let refused = [
+            bucket.begin_upload(&key("topics/orders/z.parquet")).await.map(|_| ()).unwrap_err(),
+            bucket.size(&there).await.map(|_| ()).unwrap_err(),
+            bucket.get_range(&there, 0..4).await.map(|_| ()).unwrap_err(),
+            bucket.delete(&there).await.unwrap_err(),
+            bucket.read_control(&key::cluster()).await.map(|_| ()).unwrap_err(),
+        ];
+        for error in refused {
+            assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut), "{error}");
+        }
+        bucket.write_control(&key::cluster(), Bytes::from_static(b"1"), Expect::Absent).await.unwrap_err();
+        assert_eq!(RealDisk.try_exists(&root).unwrap(), stands_there, "it is not made");
+    }
+    assert!(RealDisk.read_dir(&root).unwrap().is_empty(), "nothing was written where the mount was");
+
+    RealDisk.remove_dir(&root).unwrap();
+    RealDisk.rename(&elsewhere, &root).unwrap();
+    begun.finish().await.unwrap();
+    assert_eq!(bucket.get_range(&new, 0..4).await.unwrap().as_ref(), b"4567");
+    assert_eq!(bucket.size(&there).await.unwrap(), Some(4));
 }
