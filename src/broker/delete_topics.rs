@@ -2,7 +2,8 @@
 //!
 //! # Consistency
 //! The catalog marks the topic and fences its leaders in one transaction; from then on nobody is served. Then its control
-//! file in the bucket says so, then the client is answered. Its folders, its objects and its row go afterwards.
+//! file in the bucket says so, then the client is answered; a bucket that does not answer is not waited for, and holds up
+//! no other change. Its folders, its objects and its row go afterwards.
 //!
 //! # Crash safety
 //! Whatever a crash leaves of a deleted topic is named by its row and removed at the next start.
@@ -49,7 +50,7 @@ impl Broker {
 
     /// Deletes a topic. Its name is free when this returns.
     pub async fn delete_topic(self: &Arc<Self>, id: TopicId) -> Result<(), DeleteTopicError> {
-        let _one_at_a_time = self.changing.lock().await;
+        let one_at_a_time = self.changing.lock().await;
         let topic = self.topics().by_id(id).cloned().ok_or(DeleteTopicError::Unknown)?;
         if let Err(error) = self.catalog.delete_topic(id).await {
             // It may have been deleted all the same, now or when this was asked for before.
@@ -59,20 +60,21 @@ impl Broker {
             return Err(error.into());
         }
         self.forget(&topic).await;
+        drop(one_at_a_time);
+        self.tiers.note_deleted(id).await;
         let broker = Arc::clone(self);
         let name = topic.name.clone();
         self.tasks.spawn(async move { broker.finish_deletion(&name, id).await });
         Ok(())
     }
 
-    /// Ends a topic that the catalog has no more: nobody is served, groups forget it, and its control file says so.
+    /// Ends a topic that the catalog has no more: nobody is served, and groups forget it.
     pub(super) async fn forget(&self, topic: &Topic) {
         self.registry.withdraw(topic.id);
         self.coordinator.topic_deleted(topic.id).await;
         for partition in &topic.partitions {
             partition.retire();
         }
-        self.tiers.note_deleted(topic.id).await;
         tracing::info!(topic = topic.name.as_str(), id = %topic.id, "topic deleted");
     }
 

@@ -121,6 +121,7 @@ impl Broker {
         }
         let gone = std::mem::take(&mut *self.doubt.gone.lock());
         for (name, id) in gone {
+            self.tiers.note_deleted(id).await;
             self.finish_deletion(&name, id).await;
         }
     }

@@ -28,7 +28,7 @@ use super::upload_queue::UploadQueue;
 const OTHER_BLOCKING: usize = 24;
 
 /// How long the deletion of a topic waits for the bucket.
-const NOTING_WAITS: Duration = Duration::from_secs(10);
+const NOTING_WAITS: Duration = Duration::from_secs(2);
 
 /// A topic's control file is not up to date.
 #[derive(Debug, thiserror::Error)]

@@ -274,3 +274,27 @@ async fn a_disk_that_is_full_is_left_by_itself_when_the_bucket_is_back() {
     assert_eq!(offsets(&partition, 0).await.0, (0..60).collect::<Vec<_>>());
     broker.stop().await;
 }
+
+#[tokio::test]
+async fn a_bucket_that_hangs_holds_up_no_change_of_topics() {
+    let home = Home { bucket_deadline: std::time::Duration::from_secs(3_600), ..Home::new() };
+    let broker = home.start().await;
+    let partition = create(&broker, "orders", &[]).await;
+    segment(&partition).await;
+    all_cold(&home, &broker, &partition, 10).await;
+    home.plan.add(Fault::new(Effect::BlackHole).on(Operation::ReadControl).below("_tidelog/topics/"));
+    let mut deleting = Box::pin(broker.delete_topic(partition.tp().topic_id));
+    tokio::select! {
+        deleted = &mut deleting => panic!("the bucket is told before the client: {deleted:?}"),
+        () = home.plan.hanging(1) => {}
+    }
+    // While that waits, and not behind it.
+    tokio::select! {
+        created = create(&broker, "other", &[]) => assert_eq!(created.log().log_end_offset(), Offset::ZERO),
+        () = home.clock.sleep(PATIENCE) => panic!("the other change waits for the bucket"),
+    }
+    deleting.await.unwrap();
+    assert!(broker.topics().by_name("orders").is_none());
+    home.plan.release();
+    broker.stop().await;
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::stream::{StreamExt as _, iter};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicName as WireTopicName};
@@ -21,6 +22,9 @@ const TOPIC_IDS: i16 = 6;
 const MESSAGES: i16 = 5;
 /// From this version on there is a code for brokers that delete nothing.
 const DISABLED: i16 = 3;
+
+/// Topics of one request that are on their way out at once.
+const SIDE_BY_SIDE: usize = 64;
 
 /// One topic as it was named, or as it is known.
 #[derive(Clone, Debug, Default)]
@@ -46,14 +50,19 @@ pub async fn handle(call: Arc<Call<FrontEnd>>, request: DeleteTopicsRequest) -> 
         let refused = |asked| answer(call.version, asked, Err((disabled, "Topic deletion is disabled.".to_owned())));
         return DeleteTopicsResponse::default().with_responses(asked.into_iter().map(refused).collect());
     }
-    let mut responses = Vec::with_capacity(asked.len());
+    let mut deleting = Vec::with_capacity(asked.len());
     for (asked, found) in judged(&call.state().topics(), asked) {
-        let deleted = match found {
-            Ok(id) => broker.delete_topic(id).await.map_err(|error| (error.kafka(), error.to_string())),
-            Err(refusal) => Err(refusal),
-        };
-        responses.push(answer(call.version, asked, deleted));
+        let (broker, version) = (Arc::clone(broker), call.version);
+        deleting.push(async move {
+            let deleted = match found {
+                Ok(id) => broker.delete_topic(id).await.map_err(|error| (error.kafka(), error.to_string())),
+                Err(refusal) => Err(refusal),
+            };
+            answer(version, asked, deleted)
+        });
     }
+    // The changes go one at a time; what the bucket is told of them does not.
+    let responses = iter(deleting).buffered(SIDE_BY_SIDE).collect().await;
     DeleteTopicsResponse::default().with_responses(responses)
 }
 
