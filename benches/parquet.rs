@@ -125,7 +125,7 @@ impl Log {
         };
         for view in self.views() {
             let mut feed = Feed::new(&view, Offset::ZERO, self.end(), last).expect("a feed");
-            while source.fill(&mut feed).expect("records") {
+            while source.fill(&mut feed, || {}).expect("records") {
                 cut(&mut source);
             }
             last = feed.last();

@@ -19,6 +19,10 @@ pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 /// Decoded record bytes at which a Parquet row group is cut: one cold read is one ranged GET of a few MiB.
 pub const ROW_GROUP_DECODED_BYTES: usize = 8 * 1024 * 1024;
 
+/// Decoded bytes from which on records of the remote tier are worked on one at a time, by whoever uploads or reads them:
+/// each is in memory several times over meanwhile, and a batch of kilobytes may unfold to hundreds of megabytes.
+pub const HUGE_BYTES: usize = 4 * ROW_GROUP_DECODED_BYTES;
+
 /// The largest batch that is rebuilt from the remote tier, unless one record alone is larger.
 pub const REBUILT_BATCH_BYTES_MAX: usize = 1024 * 1024;
 

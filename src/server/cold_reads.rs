@@ -70,6 +70,11 @@ impl ColdReads {
         }
     }
 
+    /// Lets go of what was read and cannot be sent now: the cache may have it, this fetch has not.
+    pub(super) fn let_go(&mut self, place: usize) {
+        self.progress.insert(place, Progress::Failed(None));
+    }
+
     /// Whether no read is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.under_way.is_empty()

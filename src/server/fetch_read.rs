@@ -204,7 +204,11 @@ fn read_one(
             Cold::Waiting => (FetchedRecords::None, None),
             Cold::Records(records) => {
                 let max_bytes = max_bytes.min(room.cold_bytes);
-                (FetchedRecords::Memory(log.take(records, from, max_bytes, at_least_one)), None)
+                let taken = log.take(records, from, max_bytes, at_least_one);
+                if taken.is_empty() {
+                    cold.let_go(place);
+                }
+                (FetchedRecords::Memory(taken), None)
             }
             Cold::Failed(error) => (FetchedRecords::Memory(Vec::new()), error),
         },

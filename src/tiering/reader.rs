@@ -33,7 +33,7 @@ use super::remote_segment::RemoteSegment;
 use super::threads::Threads;
 use crate::clock::Clock;
 use crate::model::Offset;
-use crate::model::limits::ROW_GROUP_DECODED_BYTES;
+use crate::model::limits::{HUGE_BYTES, ROW_GROUP_DECODED_BYTES};
 use crate::object_storage::Bucket;
 
 /// Bytes on their way from the bucket into the cache, and from it to clients, never get more than this of it.
@@ -99,10 +99,13 @@ pub(super) struct RemoteReader {
     decoders: Arc<Semaphore>,
     incoming: Arc<Semaphore>,
     outgoing: Arc<Semaphore>,
+    /// What may be on its way, in either direction.
     outgoing_bytes: usize,
     /// When a reply was last refused memory, by the monotonic clock.
     refused_at: Mutex<Option<Duration>>,
     cache_bytes: u64,
+    /// Held by whoever works on huge records, so that they are in memory once, whoever uploads and reads.
+    pub(super) huge: Arc<Mutex<()>>,
     pub(super) ahead: ReadAhead,
 }
 
@@ -128,6 +131,7 @@ impl RemoteReader {
             outgoing_bytes: usize::try_from(in_flight_bytes).unwrap_or(usize::MAX),
             refused_at: Mutex::new(None),
             cache_bytes: options.cache_bytes,
+            huge: Arc::default(),
             ahead: ReadAhead::new(options.cache_bytes),
         })
     }
@@ -225,10 +229,12 @@ impl RemoteReader {
         footer: &Arc<Footer>,
         key: GroupKey,
     ) -> Result<Arc<Group>, RemoteReadError> {
-        let range = footer.row_groups().get(key.number).map(|group| group.bytes.clone());
-        let range = range.ok_or_else(|| not_there(segment, key.number))?;
+        let meta = footer.row_groups().get(key.number).ok_or_else(|| not_there(segment, key.number))?;
+        let (range, unfolded_bytes) = (meta.bytes.clone(), meta.unfolded_bytes);
         let bytes = range.end - range.start;
-        let _room = self.room(&self.incoming, bytes + ROW_GROUP_DECODED_BYTES as u64).await;
+        // Decoded, and then rebuilt.
+        let decoded_bytes = unfolded_bytes.saturating_mul(2).max(ROW_GROUP_DECODED_BYTES as u64);
+        let _room = self.room(&self.incoming, bytes.saturating_add(decoded_bytes)).await;
         let mut tries = 0;
         let group = loop {
             let began = self.clock.monotonic();
@@ -236,8 +242,13 @@ impl RemoteReader {
             let arrived = self.clock.monotonic();
             let decoded = {
                 let _turn = self.decoders.acquire().await;
-                let footer = Arc::clone(footer);
-                threads.blocking(move || decode(&footer, key, fetched)).await?
+                let (footer, huge) = (Arc::clone(footer), Arc::clone(&self.huge));
+                let is_huge = unfolded_bytes > HUGE_BYTES as u64;
+                let decoding = move || {
+                    let _alone = is_huge.then(|| huge.lock());
+                    decode(&footer, key, fetched)
+                };
+                threads.blocking(decoding).await?
             };
             match decoded {
                 Ok(group) => {
@@ -295,7 +306,9 @@ impl RemoteReader {
     }
 
     async fn room<'s>(&self, semaphore: &'s Semaphore, bytes: u64) -> Option<tokio::sync::SemaphorePermit<'s>> {
-        let permits = permits(bytes);
+        // One thing that is larger than all there is goes alone.
+        let all = u32::try_from(self.outgoing_bytes as u64 / PERMIT_BYTES).unwrap_or(u32::MAX);
+        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX).clamp(1, all);
         semaphore.acquire_many(permits).await.ok()
     }
 
@@ -341,7 +354,7 @@ impl AsRef<[u8]> for Charged {
     }
 }
 
-/// Never more than all: one thing that is larger than the budget goes alone.
+/// Never more than there is however small the cache: two replies of what is larger than that may be on their way.
 fn permits(bytes: u64) -> u32 {
     let most = IN_FLIGHT_BYTES_MIN / PERMIT_BYTES;
     u32::try_from(bytes.div_ceil(PERMIT_BYTES).clamp(1, most)).unwrap_or(1)

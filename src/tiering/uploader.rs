@@ -30,6 +30,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::catalog::{CommitError, FencedError, NewSegmentRow, SegmentContent, SegmentState, StorageError};
@@ -457,6 +458,8 @@ struct Job {
     options: WriterOptions,
     content: Content,
     now_ms: i64,
+    /// Held by whoever works on huge records.
+    huge: Arc<Mutex<()>>,
 }
 
 impl Job {
@@ -479,6 +482,7 @@ impl Job {
             options,
             content,
             now_ms: log.tiers.clock().now_ms(),
+            huge: Arc::clone(&log.tiers.reader.huge),
         })
     }
 
@@ -493,7 +497,7 @@ impl Job {
                 (aborted, self.log.producer_snapshot_at(end, self.now_ms)?)
             }
         };
-        let mut writer = SegmentWriter::new(self.header, aborted, &self.options)?;
+        let mut writer = SegmentWriter::new(self.header, aborted, &self.options)?.taking_turns(&self.huge);
         if self.content == Content::Log {
             let mut batches = self.log.batches_from(start, end);
             let mut next = start;

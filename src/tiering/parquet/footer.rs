@@ -61,6 +61,8 @@ pub struct RowGroupMeta {
     pub max_timestamp_offset: Offset,
     /// The bytes of the file that a consumer needs.
     pub bytes: Range<u64>,
+    /// What they unfold to.
+    pub unfolded_bytes: u64,
     /// The part of them, at their beginning, that holds offsets and timestamps.
     pub times: Range<u64>,
     pub(super) crc: u32,
@@ -277,12 +279,19 @@ fn row_groups(
             max_timestamp_ms: ours.max_timestamp_ms,
             max_timestamp_offset: ours.max_timestamp_offset,
             bytes,
+            unfolded_bytes: unfolded_bytes(parquets),
             times,
             crc: ours.crc,
             times_crc: ours.times_crc,
         });
     }
     Ok(groups)
+}
+
+/// What a row group unfolds to, before it is made into columns.
+fn unfolded_bytes(group: &RowGroupMetaData) -> u64 {
+    let sizes = group.columns().iter().map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0));
+    sizes.fold(0, u64::saturating_add)
 }
 
 /// What a consumer reads of a row group, and the part of it with offsets and timestamps.

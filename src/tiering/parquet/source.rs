@@ -12,7 +12,7 @@ use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
 
 use crate::model::Offset;
-use crate::model::limits::TIMESTAMP_MS_MAX;
+use crate::model::limits::{HUGE_BYTES, TIMESTAMP_MS_MAX};
 use crate::record::{BatchError, BatchHeader, BatchView, Begins, Record, Unpacking};
 
 use super::columns::Columns;
@@ -109,8 +109,9 @@ impl Source {
         self.columns.rows()
     }
 
-    /// Takes records until the row group is full or the batch is used up; says whether it is full.
-    pub fn fill(&mut self, feed: &mut Feed<'_>) -> Result<bool, WriteError> {
+    /// Takes records until the row group is full or the batch is used up; says whether it is full. Says `before_huge`
+    /// before a record is unpacked that is larger than [`HUGE_BYTES`].
+    pub fn fill(&mut self, feed: &mut Feed<'_>, mut before_huge: impl FnMut()) -> Result<bool, WriteError> {
         let refused = refused(&feed.header);
         let begin = self.parsed;
         let first = feed.taken;
@@ -127,6 +128,9 @@ impl Source {
                 }
                 Begins::Cut(missing) => {
                     let stretch = missing.max(STRETCH_BYTES);
+                    if missing > HUGE_BYTES {
+                        before_huge();
+                    }
                     if feed.unpacking.read_into(&mut self.bytes, stretch).map_err(&refused)? == 0 {
                         let reason = "it is cut";
                         return Err(refused(BatchError::Record { index: feed.taken, reason }));

@@ -10,6 +10,7 @@ use arrow::array::cast::AsArray as _;
 use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::Int32Type;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, RowGroupMetaData};
 
@@ -46,6 +47,8 @@ pub struct SegmentWriter {
     row_groups: Vec<RowGroupWords>,
     digest: RecordDigest,
     ready: Vec<Bytes>,
+    /// Held by whoever works on huge records.
+    huge: Arc<Mutex<()>>,
     counted: Totals,
 }
 
@@ -96,6 +99,7 @@ impl SegmentWriter {
             row_groups: Vec::new(),
             digest: RecordDigest::default(),
             ready: Vec::new(),
+            huge: Arc::default(),
             counted: Totals {
                 size_bytes: 0,
                 log_size_bytes: 0,
@@ -105,6 +109,13 @@ impl SegmentWriter {
                 last: None,
             },
         })
+    }
+
+    /// Has records that are huge worked on by whoever holds `huge`.
+    #[must_use]
+    pub fn taking_turns(mut self, huge: &Arc<Mutex<()>>) -> Self {
+        self.huge = Arc::clone(huge);
+        self
     }
 
     /// Takes the next batch of the log, whatever is in it. The first may begin below the range: what lies before it is
@@ -124,7 +135,15 @@ impl SegmentWriter {
         self.note(batch, left_out);
         if !left_out {
             let mut feed = Feed::new(batch, self.header.base_offset, self.header.end_offset, last)?;
-            while self.source.fill(&mut feed)? {
+            let huge = Arc::clone(&self.huge);
+            let mut alone = None;
+            loop {
+                let take_turn = || {
+                    alone.get_or_insert_with(|| huge.lock());
+                };
+                if !self.source.fill(&mut feed, take_turn)? {
+                    break;
+                }
                 self.cut()?;
             }
         }

@@ -31,7 +31,7 @@ fn columns() -> (RecordBatch, Taken) {
     let bytes = Batch::of(records(), Codec::Zstd, 0).bytes();
     let view = BatchView::parse(&bytes).unwrap();
     let mut source = Source::new(1 << 20);
-    source.fill(&mut Feed::new(&view, Offset::ZERO, Offset::new(3), Offset::new(-1)).unwrap()).unwrap();
+    source.fill(&mut Feed::new(&view, Offset::ZERO, Offset::new(3), Offset::new(-1)).unwrap(), || {}).unwrap();
     let (rows, taken) = source.cut(0).unwrap();
     (rows.project(&[1, 2, 3, 4, 5]).unwrap(), taken)
 }
@@ -114,7 +114,7 @@ fn records_that_are_missing_or_too_many_are_seen() {
     let bytes = Batch::of([records(), vec![more]].concat(), Codec::None, 0).bytes();
     let view = BatchView::parse(&bytes).unwrap();
     let mut source = Source::new(1 << 20);
-    source.fill(&mut Feed::new(&view, Offset::ZERO, Offset::new(9), Offset::new(-1)).unwrap()).unwrap();
+    source.fill(&mut Feed::new(&view, Offset::ZERO, Offset::new(9), Offset::new(-1)).unwrap(), || {}).unwrap();
     let five = source.cut(0).unwrap().0.project(&[1, 2, 3, 4, 5]).unwrap();
     let error = compare(&found(&five), &taken, &mut RecordDigest::default()).unwrap_err();
     assert!(matches!(error, WriteError::NotTheSame(Difference::Count { expected: 4, found: 5 })), "{error}");
