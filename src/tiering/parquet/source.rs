@@ -128,7 +128,7 @@ impl Source {
                 }
                 Begins::Cut(missing) => {
                     let stretch = missing.max(STRETCH_BYTES);
-                    if missing > HUGE_BYTES {
+                    if rest.len().saturating_add(missing) > HUGE_BYTES {
                         before_huge();
                     }
                     if feed.unpacking.read_into(&mut self.bytes, stretch).map_err(&refused)? == 0 {

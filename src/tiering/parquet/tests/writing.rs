@@ -1,6 +1,8 @@
 //! Writing: what is left out, what is counted, what is refused, what is held in memory.
 
+use super::super::source::{Feed, Source};
 use super::samples::{Batch, Entry, Plain, digest_of, header, plain, small, write};
+use crate::model::limits::HUGE_BYTES;
 use crate::model::{Codec, LeaderEpoch, Offset, TimestampType};
 use crate::record::BatchView;
 use crate::record::control::Outcome;
@@ -185,4 +187,22 @@ fn transactions_are_told_apart() {
     };
     assert!(held(1, 10) && held(1, 19) && held(1, 30) && held(1, 39));
     assert!(!held(1, 9) && !held(1, 21) && !held(1, 29) && !held(1, 41) && !held(2, 15));
+}
+
+#[test]
+fn what_unfolds_to_much_is_told_before_it_is_unpacked_and_to_who_reads_it_back() {
+    for (size, is_huge) in [(1_000, false), (HUGE_BYTES + 1, true)] {
+        let record = Plain { value: Some(vec![0; size]), ..plain(0, 1) };
+        let batch = Batch::of(vec![record], Codec::Zstd, 0);
+        assert!(batch.bytes().len() < 100_000, "it says nothing of its size");
+        let bytes = batch.bytes();
+        let mut told = 0;
+        let mut feed =
+            Feed::new(&BatchView::parse(&bytes).unwrap(), Offset::ZERO, Offset::ZERO, Offset::new(-1)).unwrap();
+        assert!(Source::new(1).fill(&mut feed, || told += 1).unwrap());
+        assert_eq!(told > 0, is_huge, "{size}");
+        let file = write(&[Entry::Batch(batch)], 0, 0, &small());
+        assert!(file.finished.object_size_bytes < 100_000);
+        assert!(file.footer().row_groups()[0].unfolded_bytes > size as u64, "{size}");
+    }
 }
