@@ -4,6 +4,7 @@
 //! <data>/tidelog.json      cluster id and directory id: whose logs these are
 //! <data>/tidelog.lock      locked while a broker runs; holds who
 //! <data>/topics/…          the local tier
+//! <data>/made/TOPIC_ID     how many partitions of that topic have had a log there (`made.rs`)
 //! ```
 //!
 //! # Consistency

@@ -98,6 +98,7 @@ impl Broker {
                 return;
             }
         }
+        self.forget_made(id).await;
         match self.catalog.purge_topic(id).await {
             Ok(true) => tracing::info!(topic = name.as_str(), id = %id, "nothing is left of a deleted topic"),
             Ok(false) => {}

@@ -10,6 +10,7 @@ mod delete_records;
 mod delete_topics;
 mod follow_catalog;
 mod ids;
+mod made;
 mod open_topic;
 mod options;
 mod producer_ids;

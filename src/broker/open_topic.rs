@@ -14,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
 use crate::catalog::PartitionRow;
-use crate::log::{LogError, LogOptions, PartitionLog, remove_old_asides};
+use crate::log::{Known, LogError, LogOptions, PartitionLog, remove_old_asides};
 use crate::model::{TopicConfig, TopicId, TopicName};
 use crate::replication::{Partition, PartitionParts};
 use crate::tiering::{Lineage, RemoteReadError, TieredLog, TieredParts};
@@ -28,6 +28,16 @@ pub enum OpenTopicError {
     /// The disk.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The disk does not have what it had.
+    #[error("partition {partition} of topic '{topic}': {source}")]
+    Partition {
+        /// Its topic.
+        topic: TopicName,
+        /// Its number.
+        partition: i32,
+        /// What is lost.
+        source: LogError,
+    },
     /// The bucket, with which the log has to be compared.
     #[error(transparent)]
     Lineage(#[from] RemoteReadError),
@@ -73,8 +83,17 @@ impl Broker {
         if let Err(error) = remove_old_asides(self.disk.as_ref(), &folder, self.clock.now_ms()) {
             tracing::warn!(%error, folder = %folder.display(), "logs that were set aside long ago cannot be removed");
         }
-        let opening: Vec<_> = rows.iter().copied().map(|row| self.open_partition(topic, row, openings)).collect();
-        futures::stream::iter(opening).buffered(UNDER_WAY).try_collect().await
+        let made =
+            self.made_partitions(topic.id).await.map_err(|source| LogError::Io { path: folder.clone(), source })?;
+        let opening: Vec<_> = rows.iter().copied().map(|row| self.open_partition(topic, row, made, openings)).collect();
+        let opened = futures::stream::iter(opening).buffered(UNDER_WAY).try_collect().await?;
+        // Before anybody writes to them.
+        let count = rows.iter().map(|row| row.tp.partition.saturating_add(1)).max().unwrap_or(0);
+        if count > made {
+            let noted = self.note_made(topic.id, count).await;
+            noted.map_err(|source| LogError::Io { path: folder, source })?;
+        }
+        Ok(opened)
     }
 
     /// Opens topics side by side.
@@ -97,9 +116,10 @@ impl Broker {
         &self,
         topic: &TopicParts,
         row: PartitionRow,
+        made: i32,
         openings: &Openings,
     ) -> Result<Arc<Partition>, OpenTopicError> {
-        let log = Arc::new(self.open_log(topic, &row, openings).await?);
+        let log = Arc::new(self.open_log(topic, &row, made, openings).await?);
         log.begin_epoch(row.leader_epoch);
         let tier = TieredLog::open(
             &self.tiers,
@@ -124,19 +144,25 @@ impl Broker {
         &self,
         topic: &TopicParts,
         row: &PartitionRow,
+        made: i32,
         openings: &Openings,
     ) -> Result<PartitionLog, OpenTopicError> {
         let dir = self.partition_dir(&topic.name, topic.id, row.tp.partition);
         let now_ms = self.clock.now_ms();
         let tiered = topic.config.remote.enabled || row.tiered_to.is_some();
-        let log_start = tiered.then_some(row.log_start);
+        let known = Known {
+            log_start: tiered.then_some(row.log_start),
+            tiered_to: row.tiered_to,
+            made_before: row.tp.partition < made,
+            accept_loss: self.options.settings.switch("tidelog.accept.data.loss"),
+        };
         let options = LogOptions::from(topic.config.as_ref());
         let (files, place) = (Arc::clone(&self.files), dir.clone());
         let opened = {
             let _turn = openings.logs.acquire().await;
-            blocking(&dir, move || PartitionLog::open(&files, &place, options, log_start, now_ms)).await
+            blocking(&dir, move || PartitionLog::open_known(&files, &place, options, known, now_ms)).await
         };
-        let (log, report) = opened?;
+        let (log, report) = opened.map_err(|source| lost(topic, row, source))?;
         if report.torn_bytes > 0 || report.segments_aside > 0 || report.rebuilt_indexes > 0 {
             tracing::warn!(
                 topic = topic.name.as_str(),
@@ -165,6 +191,16 @@ impl Broker {
         let options = LogOptions::from(topic.config.as_ref());
         let (files, place) = (Arc::clone(&self.files), dir.clone());
         Ok(blocking(&dir, move || PartitionLog::begin_at(&files, &place, options, &beginning, now_ms)).await?)
+    }
+}
+
+/// Names the partition where its log has lost something; other errors name their file.
+fn lost(topic: &TopicParts, row: &PartitionRow, source: LogError) -> OpenTopicError {
+    match source {
+        LogError::Lost { .. } | LogError::Gone { .. } => {
+            OpenTopicError::Partition { topic: topic.name.clone(), partition: row.tp.partition, source }
+        }
+        source => OpenTopicError::Log(source),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::coordinator::group::GroupSettings;
 use crate::coordinator::{Coordinator, CoordinatorParts};
 use crate::disk::Disk;
 use crate::log::{LogError, OpenFiles};
+use crate::model::TopicName;
 use crate::model::limits::GROUP_MEMORY_BYTES_MAX;
 use crate::model::settings::{Before, BrokerSettings, InvalidSetting};
 use crate::object_storage::{self, Bucket, SelfTestError, Store};
@@ -111,6 +112,16 @@ pub enum StartError {
     /// A log cannot be opened.
     #[error("a log cannot be opened: {0}")]
     Log(#[from] LogError),
+    /// A log has lost what was in it.
+    #[error("partition {partition} of topic '{topic}' cannot be opened: {source}")]
+    Partition {
+        /// Its topic.
+        topic: TopicName,
+        /// Its number.
+        partition: i32,
+        /// What is lost.
+        source: LogError,
+    },
     /// The bucket was not opened.
     #[error(transparent)]
     OpenBucket(#[from] object_storage::OpenError),
@@ -135,6 +146,7 @@ impl From<OpenTopicError> for StartError {
     fn from(error: OpenTopicError) -> Self {
         match error {
             OpenTopicError::Log(error) => Self::Log(error),
+            OpenTopicError::Partition { topic, partition, source } => Self::Partition { topic, partition, source },
             OpenTopicError::Lineage(error) => Self::Lineage(error),
         }
     }

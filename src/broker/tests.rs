@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::*;
 use crate::catalog::NewTopicRow;
 use crate::clock::SystemClock;
-use crate::disk::RealDisk;
+use crate::disk::{Disk as _, RealDisk};
 use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, Codec, LeaderEpoch, Offset, TopicName};
 use crate::object_storage::BucketOptions;
@@ -115,6 +115,42 @@ async fn a_directory_and_a_catalog_that_do_not_know_each_other_are_refused() {
         BrokerSettings::new(BTreeMap::from([("tidelog.accept.data.loss".to_owned(), "true".to_owned())])).unwrap();
     Broker::start(accepting, parts()).await.unwrap().stop().await;
     start(&path("empty"), &path("one.db")).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn a_partition_whose_folder_is_gone_is_refused_until_that_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    let broker = start(&data, &catalog).await.unwrap();
+    broker.create_topic(topic("a", 1), false).await.unwrap();
+    let more = MorePartitions { name: "a".to_owned(), count: 2, assignments: None };
+    assert!(broker.create_partitions(vec![more], false).await.pop().unwrap().is_ok());
+    assert_eq!(produce(&broker, "a", 1).await, Offset::ZERO);
+    let dir = broker.partition("a", 1).unwrap().log().dir().to_owned();
+    broker.stop().await;
+    drop(broker);
+    for lost in [dir.clone(), data.join("topics/a")] {
+        let elsewhere = folder.path().join("elsewhere");
+        RealDisk.rename_durable(&lost, &elsewhere).unwrap();
+        let error = start(&data, &catalog).await.unwrap_err().to_string();
+        let names = ["of topic 'a'", "is missing or empty", "tidelog.accept.data.loss=true", "from offset 0 on"];
+        assert!(names.iter().all(|name| error.contains(name)), "{error}");
+        let _ = std::fs::remove_dir_all(&lost);
+        RealDisk.rename_durable(&elsewhere, &lost).unwrap();
+        let broker = start(&data, &catalog).await.expect("what is put back is as it was");
+        assert_eq!(broker.partition("a", 1).unwrap().log().log_end_offset(), Offset::new(1));
+        broker.stop().await;
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+    let mut accepting = options(&data, &catalog);
+    accepting.settings =
+        BrokerSettings::new(BTreeMap::from([("tidelog.accept.data.loss".to_owned(), "true".to_owned())])).unwrap();
+    Broker::start(accepting, parts()).await.unwrap().stop().await;
+    let broker = start(&data, &catalog).await.expect("the loss is accepted once");
+    let id = broker.topics().by_name("a").unwrap().id;
+    broker.delete_topic(id).await.unwrap();
+    broker.stop().await;
+    assert_eq!(std::fs::read_dir(data.join("made")).unwrap().count(), 0, "a deleted topic is forgotten");
 }
 
 #[tokio::test]

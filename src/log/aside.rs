@@ -24,6 +24,16 @@ pub(super) fn name(path: &Path, now_ms: i64) -> PathBuf {
     with_suffix(path, &format!("{ASIDE}-{now_ms}"))
 }
 
+/// Whether `path` was set aside, and that is there still.
+pub(super) fn has_one(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(false) };
+    let begins = format!("{name}{ASIDE}-");
+    match disk.read_dir(crate::disk::parent_of(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        entries => Ok(entries?.iter().any(|entry| entry.name.starts_with(&begins))),
+    }
+}
+
 /// When that was, for a name that says so. An earlier version did not say it of files: they count as old.
 fn set_aside_ms(name: &str) -> Option<i64> {
     let (_, behind) = name.rsplit_once(ASIDE)?;

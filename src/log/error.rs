@@ -27,6 +27,29 @@ pub enum LogError {
         /// How.
         source: BatchError,
     },
+    /// Offsets that were on stable storage, so says the checkpoint, are not in the files. Nothing of that may be given
+    /// again.
+    #[error(
+        "{path} has lost offsets {from} up to {to}: its checkpoint says that they were on stable storage, and its files do not hold them. Put the files back, or accept the loss with --set tidelog.accept.data.loss=true: the log then goes on at {to} or above"
+    )]
+    Lost {
+        /// The partition's folder.
+        path: PathBuf,
+        /// The first that is missing.
+        from: Offset,
+        /// The first behind them.
+        to: Offset,
+    },
+    /// The log was made before, and nothing of it is there.
+    #[error(
+        "{path} is missing or empty, though the partition's log was made there before: what was in it, from offset {from} on, is lost, and may not be given again. Put the folder back, or accept the loss with --set tidelog.accept.data.loss=true: the log then begins anew at {from}"
+    )]
+    Gone {
+        /// The partition's folder.
+        path: PathBuf,
+        /// Below it nothing local is needed.
+        from: Offset,
+    },
     /// An earlier failure left the log in a state that only a restart, with its recovery, can leave.
     #[error("the log has failed before and serves no more appends until a restart")]
     Broken,

@@ -8,6 +8,10 @@
 //! that what an earlier process had written was made stable before (`Disk::sync_all`): a start does that once, not for
 //! each log.
 //! Nothing is thrown away that parses: segments behind a torn one are set aside under another name, and stay for a week.
+//!
+//! # Loss
+//! A crash tears only what lies above the recovery point. Where files hold less than the checkpoint knows to have been
+//! stable, or nothing is left of a log that was made before, somebody has lost files: see [`super::loss`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +28,7 @@ use super::checkpoint::{self, Checkpoint, Recovery};
 use super::error::{LogError, at};
 use super::leader_epochs::{EpochEntry, LeaderEpochs};
 use super::leftovers;
+use super::loss;
 use super::names;
 use super::open_files::OpenFiles;
 use super::options::LogOptions;
@@ -44,6 +49,19 @@ pub struct RecoveryReport {
     pub segments_aside: usize,
     /// Segments whose indexes were made anew.
     pub rebuilt_indexes: usize,
+}
+
+/// What is known of a log besides its files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known {
+    /// The log start in the catalog, for a topic whose log start may lie in the bucket.
+    pub log_start: Option<Offset>,
+    /// The bucket has everything below it that has not expired.
+    pub tiered_to: Option<Offset>,
+    /// There was a log.
+    pub made_before: bool,
+    /// What was lost is given up; its offsets are not given again.
+    pub accept_loss: bool,
 }
 
 /// Where a log begins that has to begin anew: what the bucket holds lies below it.
@@ -81,19 +99,35 @@ impl PartitionLog {
         log_start: Option<Offset>,
         now_ms: i64,
     ) -> Result<(Self, RecoveryReport), LogError> {
+        Self::open_known(files, dir, options, Known { log_start, ..Known::default() }, now_ms)
+    }
+
+    /// The same, with more that is known of it.
+    pub fn open_known(
+        files: &Arc<OpenFiles>,
+        dir: &Path,
+        options: LogOptions,
+        besides: Known,
+        now_ms: i64,
+    ) -> Result<(Self, RecoveryReport), LogError> {
         let disk = files.disk();
+        let log_start = besides.log_start;
         let known = checkpoint::read(disk, dir).map_err(at(dir))?;
+        let held = loss::Held::of(&besides, known.as_ref());
         if known.is_none() {
+            held.refuse_gone(disk, dir)?;
             disk.create_dir_all_durable(dir).map_err(at(dir))?;
         }
-        let removed_below = Offset::new(known.map_or(0, |known| known.local_start_offset));
+        let mut removed_below = Offset::new(known.map_or(0, |known| known.local_start_offset));
         let bases = leftovers::remove(disk, dir, removed_below)?;
         let bases = leftovers::without_empty(disk, dir, &bases)?;
         aside::remove_old_asides(disk, dir, now_ms).map_err(at(dir))?;
         let recovery = known.map_or_else(Recovery::default, |known| known.recovery);
         let recovery_point = Offset::new(recovery.point);
-        let opening = Opening { files, dir, options: &options, now_ms };
+        let front_lost = held.front_lost(dir, bases.first().copied())?;
+        let opening = Opening { files, dir, options: &options, held, now_ms };
         let mut recovered = open_segments(&opening, &bases, recovery)?;
+        let tail_lost = recovered.reach(&opening, recovery_point)?;
 
         let checkpointed = known.map(|known| Offset::new(known.log_start_offset));
         let first = recovered.segments.first().map(|segment| segment.base);
@@ -109,6 +143,10 @@ impl PartitionLog {
             active.set_times(active.max_timestamp(), first_append_ms, now_ms);
         }
         let Segments { segments, unsynced, lowest_scanned, report, .. } = recovered;
+        let lost = front_lost || tail_lost;
+        if lost {
+            removed_below = removed_below.max(segments.first().map_or(Offset::ZERO, |segment| segment.base));
+        }
         let found = Found {
             snapshot_limit: lowest_scanned.min(recovery_point).max(segments.first().map_or(Offset::ZERO, |s| s.base)),
             none_at: known.filter(|known| !known.recovery.has_producers).map(|_| recovery_point),
@@ -117,7 +155,7 @@ impl PartitionLog {
             removed_below,
         };
         let log = Self::assemble(files, dir, options, found, now_ms)?;
-        log.settle(known.as_ref(), &unsynced, report == RecoveryReport::default())?;
+        log.settle(known.as_ref(), &unsynced, report == RecoveryReport::default() && !lost)?;
         Ok((log, report))
     }
 
@@ -247,6 +285,7 @@ struct Opening<'a> {
     files: &'a Arc<OpenFiles>,
     dir: &'a Path,
     options: &'a LogOptions,
+    held: loss::Held,
     now_ms: i64,
 }
 
@@ -261,7 +300,7 @@ struct Segments {
 }
 
 fn open_segments(opening: &Opening<'_>, bases: &[Offset], recovery: Recovery) -> Result<Segments, LogError> {
-    let Opening { files, dir, options, now_ms } = *opening;
+    let Opening { files, dir, options, held, now_ms } = *opening;
     let mut found = Segments {
         segments: Vec::with_capacity(bases.len()),
         unsynced: Vec::new(),
@@ -275,13 +314,14 @@ fn open_segments(opening: &Opening<'_>, bases: &[Offset], recovery: Recovery) ->
             leftovers::remove_segment(files.disk(), dir, base)?;
             break;
         }
+        let follows = follows || found.give_up_to(opening, base)?;
         if !follows {
             tracing::warn!(dir = %dir.display(), base = base.get(), "segments do not follow what was recovered: they are set aside");
             set_aside(files.disk(), dir, rest, now_ms)?;
             found.report.segments_aside += rest.len();
             break;
         }
-        let trust = Trust { recovery, next_base: rest.get(1).copied(), now_ms };
+        let trust = Trust { recovery, next_base: rest.get(1).copied(), may_lack_below: held.may_lack_below(), now_ms };
         let recovered = recovery::open_segment(files, dir, base, options, trust)?;
         found.report.rebuilt_indexes += usize::from(recovered.rebuilt_indexes);
         let segment = Arc::new(recovered.segment);
@@ -297,15 +337,61 @@ fn open_segments(opening: &Opening<'_>, bases: &[Offset], recovery: Recovery) ->
 }
 
 impl Segments {
+    /// Gives up what is missing before a segment that was stable, where that was accepted. Says whether the segment
+    /// follows now.
+    fn give_up_to(&mut self, opening: &Opening<'_>, base: Offset) -> Result<bool, LogError> {
+        let held = opening.held;
+        let Some(before) = self.segments.last().filter(|before| before.next_offset() < base) else { return Ok(false) };
+        if base > held.recovery_point.min(held.may_lack_below()) {
+            return Ok(false);
+        }
+        let from = before.next_offset();
+        if base > held.elsewhere_below {
+            loss::accepted(opening.dir, from.max(held.elsewhere_below), base);
+        }
+        if from >= held.elsewhere_below {
+            loss::fill(opening.files.disk(), opening.dir, before, base)?;
+        } else {
+            // What lies before it is nobody's any more, or in the bucket.
+            self.set_all_aside(opening)?;
+        }
+        Ok(true)
+    }
+
+    /// Sees to it that the log reaches the recovery point. Says whether something was lost, and given up.
+    fn reach(&mut self, opening: &Opening<'_>, recovery_point: Offset) -> Result<bool, LogError> {
+        let elsewhere = opening.held.elsewhere_below;
+        let end = self.segments.last().map_or(Offset::ZERO, |segment| segment.next_offset());
+        if end >= recovery_point || elsewhere >= recovery_point {
+            return Ok(false);
+        }
+        let path = opening.dir.to_owned();
+        if !opening.held.accept_loss {
+            return Err(LogError::Lost { path, from: end.max(elsewhere), to: recovery_point });
+        }
+        loss::accepted(opening.dir, end.max(elsewhere), recovery_point);
+        match self.segments.last().filter(|_| end >= elsewhere) {
+            Some(last) => loss::fill(opening.files.disk(), opening.dir, last, recovery_point)?,
+            None => self.begin_anew_below(opening, recovery_point)?,
+        }
+        Ok(true)
+    }
+
+    fn set_all_aside(&mut self, opening: &Opening<'_>) -> Result<(), LogError> {
+        let bases: Vec<_> = self.segments.drain(..).map(|segment| segment.base).collect();
+        self.unsynced.clear();
+        set_aside(opening.files.disk(), opening.dir, &bases, opening.now_ms)?;
+        self.report.segments_aside += bases.len();
+        Ok(())
+    }
+
     /// Where everything ends below `start`, or there is nothing, an empty segment begins there; what was is set aside.
     fn begin_anew_below(&mut self, opening: &Opening<'_>, start: Offset) -> Result<(), LogError> {
         let end = self.segments.last().map(|segment| segment.next_offset());
         if end.is_some_and(|end| end >= start) {
             return Ok(());
         }
-        let bases: Vec<_> = self.segments.iter().map(|segment| segment.base).collect();
-        set_aside(opening.files.disk(), opening.dir, &bases, opening.now_ms)?;
-        self.report.segments_aside += bases.len();
+        self.set_all_aside(opening)?;
         let empty = Arc::new(Segment::create(opening.files, opening.dir, start, 0)?);
         self.segments = vec![Arc::clone(&empty)];
         self.unsynced = vec![empty];
@@ -327,7 +413,7 @@ fn set_aside(disk: &dyn Disk, dir: &Path, bases: &[Offset], now_ms: i64) -> Resu
     disk.sync_dir(dir).map_err(at(dir))
 }
 
-fn read_epochs(disk: &dyn Disk, dir: &Path) -> Result<Option<LeaderEpochs>, LogError> {
+pub(super) fn read_epochs(disk: &dyn Disk, dir: &Path) -> Result<Option<LeaderEpochs>, LogError> {
     let path = dir.join(names::LEADER_EPOCHS);
     let bytes = disk.read_all(&path).map_err(at(&path))?;
     Ok(bytes.and_then(|bytes| LeaderEpochs::parse(std::str::from_utf8(&bytes).ok()?)))

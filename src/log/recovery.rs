@@ -6,7 +6,8 @@
 //! # Crash safety
 //! Below the recovery point batches and indexes were synced: they are believed, but for an index that is missing or ends
 //! in nonsense. From it on every batch is read and its checksum compared; the first that does not hold ends the log. Its
-//! bytes and what follows were never acknowledged as stable. No index entry above the recovery point is believed: only
+//! bytes and what follows were never acknowledged as stable. Where a segment ends before what lies below the recovery
+//! point, that is no torn tail but loss: it is refused before anything is cut, unless the operator has accepted it. No index entry above the recovery point is believed: only
 //! its length says what an entry that was not synced holds.
 //!
 //! Indexes below the recovery point that have to be made anew are not stable until they are synced, though the
@@ -56,6 +57,8 @@ pub(super) struct Trust {
     pub(super) recovery: Recovery,
     /// The base of the next segment; `None` for the last.
     pub(super) next_base: Option<Offset>,
+    /// What ends at or below it may be missing.
+    pub(super) may_lack_below: Offset,
     pub(super) now_ms: i64,
 }
 
@@ -78,6 +81,11 @@ impl Trust {
             return Stable::Below(point, self.recovery.entries);
         }
         self.next_base.filter(|end| *end <= point).map_or(Stable::Nothing, Stable::All)
+    }
+
+    /// Where the segment of that base has to reach, at least: what of it lies below the recovery point was stable.
+    fn reaches(&self, base: Offset) -> Offset {
+        self.next_base.unwrap_or(Offset::MAX).min(Offset::new(self.recovery.point)).max(base)
     }
 }
 
@@ -113,13 +121,15 @@ pub(super) fn open_segment(
         }
         _ => None,
     };
-    let rebuild = start.is_none() && stable != Stable::Nothing;
+    let reaches = trust.reaches(base);
+    let rebuild = start.is_none() && reaches > base;
     if rebuild {
         files.disk().open(&marker, Open::Create).map_err(at(&marker))?;
         files.disk().sync_dir(dir).map_err(at(dir))?;
     }
     let known_max = start.and(trust.recovery.max_timestamp);
-    let scanned = scan(&segment, file_bytes, start.unwrap_or(beginning), known_max, options)?;
+    let whole_to = if reaches <= trust.may_lack_below { base } else { reaches };
+    let scanned = scan(&segment, file_bytes, start.unwrap_or(beginning), (known_max, whole_to), options)?;
     Ok(Recovered { segment, scanned: Some(scanned), rebuilt_indexes: rebuild })
 }
 
@@ -168,9 +178,13 @@ fn believe(segment: &Segment, end: Offset, file_bytes: u64, now_ms: i64) -> Resu
     if !ends_sane(segment, end, file_bytes)? {
         return Ok(false);
     }
+    // Its file may have been cut short, or the next segment is not the one that followed it.
+    segment.publish(end, file_bytes);
+    if start_of_scan(segment, end)?.is_none() {
+        return Ok(false);
+    }
     let last = segment.time_index.last().map_err(at(segment.path()))?;
     let Some((timestamp_ms, offset)) = last else { return Ok(false) };
-    segment.publish(end, file_bytes);
     segment.set_times(Some(MaxTimestamp { timestamp_ms, offset }), None, now_ms);
     Ok(true)
 }
@@ -182,12 +196,13 @@ fn ends_sane(segment: &Segment, end: Offset, file_bytes: u64) -> Result<bool, Lo
     sane().map_err(at(segment.path()))
 }
 
-/// Reads the batches from `start` on, indexes them, and cuts the file behind the last good one.
+/// Reads the batches from `start` on, indexes them, and cuts the file behind the last good one; if that ends below
+/// `whole_to`, something is lost, and the file is left as it is.
 fn scan(
     segment: &Segment,
     file_bytes: u64,
     start: Start,
-    known_max: Option<(i64, i64)>,
+    (known_max, whole_to): (Option<(i64, i64)>, Offset),
     options: &LogOptions,
 ) -> Result<Scanned, LogError> {
     segment
@@ -229,6 +244,10 @@ fn scan(
             }
         }
     };
+    if expected < whole_to {
+        let dir = crate::disk::parent_of(segment.path());
+        return Err(LogError::Lost { path: dir.to_owned(), from: expected, to: whole_to });
+    }
     segment.publish(expected, good_end);
     segment.index_time().map_err(at(segment.path()))?;
     if good_end < file_bytes {

@@ -212,7 +212,7 @@ impl KafkaError for StorageError {
 impl KafkaError for OpenTopicError {
     fn kafka(&self) -> ResponseError {
         match self {
-            Self::Log(error) => error.kafka(),
+            Self::Log(error) | Self::Partition { source: error, .. } => error.kafka(),
             Self::Lineage(error) => error.kafka(),
         }
     }

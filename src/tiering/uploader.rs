@@ -74,6 +74,8 @@ pub(super) enum UploadError {
     NotAsSent { key: ObjectKey, reason: String },
     #[error("an earlier object '{0}' cannot be removed yet")]
     StillThere(ObjectKey),
+    #[error("offsets {from} up to {to} are neither in the bucket nor in the local log")]
+    Hole { from: Offset, to: Offset },
     #[error(transparent)]
     Unfinished(#[from] Unfinished),
 }
@@ -181,6 +183,12 @@ impl TieredLog {
         }
     }
 
+    /// Whether what an attempt did not find is missing for good: what retention removed meanwhile is not looked for again.
+    pub(super) fn has_hole(&self, error: &UploadError) -> bool {
+        let UploadError::Hole { from, .. } = error else { return false };
+        self.log.local_start_offset() <= *from
+    }
+
     fn stop_uploads(&self, reason: String) {
         tracing::error!(
             topic = %self.topic(),
@@ -219,7 +227,7 @@ impl TieredLog {
                 tracing::warn!(
                     %error, topic = %self.topic(), partition = self.tp().partition, base = base.get(), "an upload failed"
                 );
-                if error.needs_help() {
+                if error.needs_help() || self.has_hole(&error) {
                     self.stop_uploads(error.to_string());
                 }
                 self.upload_failed(error.to_string());
@@ -503,25 +511,20 @@ impl Job {
             let mut next = start;
             while let Some(batch) = batches.next()? {
                 if batch.header().base_offset > next {
-                    return Err(missing(next, batch.header().base_offset));
+                    return Err(UploadError::Hole { from: next, to: batch.header().base_offset });
                 }
                 next = batch.header().next_offset();
                 writer.push(&batch)?;
                 hand_over(chunks, writer.take())?;
             }
             if next < end {
-                return Err(missing(next, end));
+                return Err(UploadError::Hole { from: next, to: end });
             }
         }
         let mut finished = writer.finish(&producers)?;
         hand_over(chunks, std::mem::take(&mut finished.rest))?;
         Ok(finished)
     }
-}
-
-/// A hole in the log: retention has removed the segment, or something worse. The next attempt looks again.
-fn missing(from: Offset, to: Offset) -> UploadError {
-    Unfinished::of(&format!("offsets {from} to {to} are not in the local log")).into()
 }
 
 fn hand_over(chunks: &mpsc::Sender<Bytes>, ready: Vec<Bytes>) -> Result<(), UploadError> {

@@ -2,6 +2,7 @@
 
 mod damage;
 mod faults;
+mod loss;
 mod model;
 mod rolls;
 mod times;

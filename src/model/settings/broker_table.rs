@@ -197,7 +197,7 @@ pub const BROKER_SETTINGS: &[BrokerSetting] = &[
         Kind::Boolean,
         "false",
         Check::Any,
-        "Starts on an empty or foreign data directory though the catalog knows another one: what was not in the bucket is given up.",
+        "Starts on an empty or foreign data directory though the catalog knows another one, and on logs that have lost files: what was not in the bucket is given up.",
     ),
     broker(
         "tidelog.log.dir.reserve.bytes",

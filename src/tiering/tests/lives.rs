@@ -8,6 +8,7 @@ use super::stage::{Stage, batch, config};
 use crate::log::TieredTo;
 use crate::model::{Codec, Offset, TopicConfig};
 use crate::object_storage::{Effect, ErrorKind, Fault, Operation};
+use crate::tiering::uploader::UploadError;
 use crate::tiering::{SkipError, TieringOptions};
 
 async fn with(change: impl FnOnce(&mut TopicConfig)) -> Stage {
@@ -248,6 +249,20 @@ async fn a_failing_bucket_gets_no_new_object_with_every_try() {
     stage.plan.release();
     stage.upload_all().await;
     assert_eq!((stage.rows().await.len(), stage.store.uploads().len(), stage.objects().len()), (1, 0, 1));
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn a_hole_in_the_log_stops_uploads_and_what_retention_removed_meanwhile_does_not() {
+    let stage = with(|_| ()).await;
+    stage.segment();
+    stage.segment();
+    let hole = UploadError::Hole { from: Offset::new(10), to: Offset::new(20) };
+    assert_eq!(hole.to_string(), "offsets 10 up to 20 are neither in the bucket nor in the local log");
+    assert!(stage.log.has_hole(&hole), "what follows it and what is before it are there");
+    stage.upload_all().await;
+    stage.drop_local().await;
+    assert!(!stage.log.has_hole(&hole), "it is behind what retention removed: the next attempt begins elsewhere");
     stage.tiers.close().await;
 }
 

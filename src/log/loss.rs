@@ -1,0 +1,120 @@
+//! What a log has lost that was on stable storage: files that are gone, or were cut short, by whatever hand.
+//!
+//! # Consistency
+//! Before anybody reads. Offsets that were acknowledged are never given again: a log that lost some is not opened, until the
+//! operator puts the files back or accepts the loss. Then a batch without records stands for what is missing, so that the
+//! log goes on behind it, or the log begins behind it.
+//!
+//! # Crash safety
+//! A crash loses nothing below the recovery point, so none of this is ever found after one alone. What is refused is left
+//! as it lies there, but for indexes, which are made anew.
+
+use std::path::Path;
+
+use crate::disk::Disk;
+use crate::model::{Codec, LeaderEpoch, Offset};
+use crate::record::{BatchBuilder, BatchSpec};
+
+use super::aside;
+use super::checkpoint::Checkpoint;
+use super::error::{LogError, at};
+use super::names;
+use super::open::{Known, read_epochs};
+use super::segment::Segment;
+
+/// What the files of a log have to hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// What lies below it is in the bucket, or in no tier any more.
+    pub(super) elsewhere_below: Offset,
+    /// What lies below it was stable.
+    pub(super) recovery_point: Offset,
+    /// Segments that end at or below it may be gone.
+    removed_below: Offset,
+    tiered: bool,
+    made_before: bool,
+    /// What is missing is given up.
+    pub(super) accept_loss: bool,
+}
+
+impl Held {
+    pub(super) fn of(known: &Known, checkpoint: Option<&Checkpoint>) -> Self {
+        let offset = |of: fn(&Checkpoint) -> i64| Offset::new(checkpoint.map_or(0, of));
+        let log_start = known.log_start.unwrap_or(Offset::ZERO).max(offset(|known| known.log_start_offset));
+        Self {
+            elsewhere_below: log_start.max(known.tiered_to.unwrap_or(Offset::ZERO)),
+            recovery_point: offset(|known| known.recovery.point),
+            removed_below: offset(|known| known.local_start_offset),
+            tiered: known.tiered_to.is_some(),
+            made_before: known.made_before,
+            accept_loss: known.accept_loss,
+        }
+    }
+
+    /// What ends at or below it may be missing: it is elsewhere, or given up.
+    pub(super) fn may_lack_below(&self) -> Offset {
+        if self.accept_loss { Offset::MAX } else { self.elsewhere_below }
+    }
+
+    /// For a folder without a checkpoint: refuses it if there was a log and no segment of it is left. Where a log was just
+    /// set aside for another to begin, there may be none yet.
+    pub(super) fn refuse_gone(&self, disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+        if !self.made_before || has_segments(disk, dir)? || aside::has_one(disk, dir).map_err(at(dir))? {
+            return Ok(());
+        }
+        let from = self.elsewhere_below;
+        if !self.accept_loss {
+            return Err(LogError::Gone { path: dir.to_owned(), from });
+        }
+        tracing::warn!(dir = %dir.display(), from = from.get(), "nothing is left of a log: its loss is accepted, it begins anew");
+        Ok(())
+    }
+
+    /// Whether segments before the first are missing. Without a bucket that alone is no reason to refuse: retention on a
+    /// full disk removes segments that it has no room to announce.
+    pub(super) fn front_lost(&self, dir: &Path, first: Option<Offset>) -> Result<bool, LogError> {
+        let from = self.elsewhere_below.max(self.removed_below);
+        let Some(to) = first.filter(|first| *first > from && self.recovery_point > from) else { return Ok(false) };
+        if !self.tiered {
+            tracing::error!(
+                dir = %dir.display(), from = from.get(), to = to.get(),
+                "the first segments of a log are missing: it begins behind them"
+            );
+        } else if self.accept_loss {
+            accepted(dir, from, to);
+        } else {
+            return Err(LogError::Lost { path: dir.to_owned(), from, to });
+        }
+        Ok(true)
+    }
+}
+
+/// Says what is given up.
+pub(super) fn accepted(dir: &Path, from: Offset, to: Offset) {
+    tracing::warn!(dir = %dir.display(), from = from.get(), to = to.get(), "offsets of a log are lost: that is accepted, they are not given again");
+}
+
+fn has_segments(disk: &dyn Disk, dir: &Path) -> Result<bool, LogError> {
+    if !disk.try_exists(dir).map_err(at(dir))? {
+        return Ok(false);
+    }
+    let entries = disk.read_dir(dir).map_err(at(dir))?;
+    Ok(entries.iter().any(|entry| names::offset_of(&entry.name, names::LOG).is_some()))
+}
+
+/// Puts batches without records behind a segment's last, up to `to`.
+pub(super) fn fill(disk: &dyn Disk, dir: &Path, segment: &Segment, to: Offset) -> Result<(), LogError> {
+    let epochs = read_epochs(disk, dir)?.unwrap_or_default();
+    while segment.next_offset() < to {
+        let base = segment.next_offset();
+        let last = to.prev().min(base + i64::from(i32::MAX - 1));
+        let epoch = epochs.epoch_at(base).unwrap_or(LeaderEpoch::ZERO);
+        let mut builder = BatchBuilder::new(BatchSpec::plain(base, epoch, Codec::None));
+        builder.cover(last).expect("so many offsets a batch can count");
+        let batch = builder.build().expect("nothing has to be packed");
+        let position = segment.size_bytes();
+        segment.file()?.write_all_at(batch.bytes(), position).map_err(at(segment.path()))?;
+        segment.publish(last.next(), position + batch.bytes().len() as u64);
+    }
+    Ok(())
+}
