@@ -83,17 +83,14 @@ impl Broker {
         let partitions: Vec<_> = (0..PARTITIONS).map(|partition| lead(&disk, &syncer, partition, 1)).collect();
         let promises = Arc::new(Mutex::new(Vec::new()));
         // Right before every change to the disk: what could be read by then must not depend on the change.
-        let (shown, list) = (partitions.clone(), Arc::clone(&promises));
-        disk.watch(move |event| {
+        let (shown, list, journal) = (partitions.clone(), Arc::clone(&promises), disk.clone());
+        disk.watch(move |_| {
             for (partition, number) in shown.iter().zip(0..) {
                 let marks = partition.watermarks();
                 let end = if number == FAST { Offset::ZERO } else { marks.high_watermark };
-                list.lock().push(Promise {
-                    position: event.position,
-                    partition: number,
-                    end,
-                    log_start: marks.log_start,
-                });
+                // Taken behind the marks: another thread's sync, which they may show already, is below it.
+                let position = journal.position();
+                list.lock().push(Promise { position, partition: number, end, log_start: marks.log_start });
             }
             Ok(())
         });
