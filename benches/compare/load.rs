@@ -222,8 +222,8 @@ fn produce(options: &Produce) -> Outcome {
     for number in 0..options.records {
         if let Some(due) = (number * 1_000_000).checked_div(options.rate) {
             let due = Duration::from_micros(due);
-            while started.elapsed() < due {
-                std::thread::sleep((due - started.elapsed()).min(Duration::from_millis(1)));
+            while let Some(early) = due.checked_sub(started.elapsed()) {
+                std::thread::sleep(early.min(Duration::from_millis(1)));
             }
         }
         let at = usize::try_from(number)? % POOL;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -113,6 +114,9 @@ impl RemoteReader {
     pub(super) fn new(bucket: Bucket, clock: Arc<dyn Clock>, options: &TieringOptions) -> Arc<Self> {
         let cache = Cache::builder()
             .max_capacity(options.cache_bytes)
+            // A row group is read several times within moments, and then never again: a policy that counts uses would keep
+            // those that are done with and refuse those that are about to be read, and so fetch them for every answer.
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(|_: &Key, value: &Value| u32::try_from(value.memory_bytes()).unwrap_or(u32::MAX))
             .build();
         let in_flight_bytes = (options.cache_bytes / IN_FLIGHT_SHARE).max(IN_FLIGHT_BYTES_MIN);
@@ -155,6 +159,18 @@ impl RemoteReader {
     /// Forgets an object: it is not there any more, or was not what it should be.
     pub(super) fn forget(&self, segment: Ulid) {
         self.cache.invalidate(&Key::Footer(segment));
+    }
+
+    /// What is cached, in bytes.
+    #[cfg(test)]
+    pub(super) fn weight(&self) -> u64 {
+        self.cache.weighted_size()
+    }
+
+    /// Lets the cache do at once what it does by and by.
+    #[cfg(test)]
+    pub(super) fn settle(&self) {
+        self.cache.run_pending_tasks();
     }
 
     /// Forgets everything.
