@@ -37,11 +37,11 @@ async fn a_cold_read_is_one_get_with_a_warm_footer_and_none_with_a_warm_cache() 
     stage.drop_local().await;
     let gets = || stage.tiers.bucket().counts().of(Operation::Read).requests;
     let before = gets();
-    stage.log.read_remote(crate::model::Offset::new(15)).await.unwrap();
+    stage.log.read_remote(Offset::new(15)).await.unwrap();
     assert_eq!(gets() - before, 2, "footer and row group");
     let warm = gets();
-    stage.log.read_remote(crate::model::Offset::new(3)).await.unwrap();
-    assert!(stage.log.read_cached(crate::model::Offset::new(29)).is_some());
+    stage.log.read_remote(Offset::new(3)).await.unwrap();
+    assert!(stage.log.read_cached(Offset::new(29)).is_some());
     assert_eq!(gets(), warm, "the same row group");
     stage.tiers.close().await;
 }
