@@ -136,6 +136,18 @@ impl Frames {
     }
 }
 
+/// Waits for the answer's end: whether the connection goes on.
+async fn was_read(mut answer: Answer) -> bool {
+    loop {
+        match answer {
+            Answer::Now(_) | Answer::Silent => return true,
+            Answer::Close => return false,
+            Answer::Later(reply) | Answer::Alone(reply) => return !matches!(reply.await, Reply::Close),
+            Answer::Begun(work) => answer = work.await,
+        }
+    }
+}
+
 impl Target for Frames {
     fn memory_bytes_max(&self) -> u64 {
         64 << 20
@@ -149,13 +161,10 @@ impl Target for Frames {
         let handle = self.brokers.runtime.handle().clone();
         let session = self.session();
         let answered = handle.block_on(async {
-            match session.answer(frame.into()) {
-                Answer::Now(_) | Answer::Silent => Some(true),
-                Answer::Close => Some(false),
-                Answer::Later(reply) | Answer::Alone(reply) => tokio::select! {
-                    reply = reply => Some(!matches!(reply, Reply::Close)),
-                    () = SystemClock::shared().sleep(ANSWER_MAX) => None,
-                },
+            let answer = session.answer(frame.into());
+            tokio::select! {
+                read = was_read(answer) => Some(read),
+                () = SystemClock::shared().sleep(ANSWER_MAX) => None,
             }
         });
         match answered {
