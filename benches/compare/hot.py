@@ -1,7 +1,6 @@
 """Produce and consume from the page cache: Tidelog beside Apache Kafka, in turn."""
 
-from brokers import Kafka, Tidelog
-from measure import built, load, produce
+from measure import both, load, produce
 
 
 def one_round(broker, options, number):
@@ -14,12 +13,7 @@ def one_round(broker, options, number):
 
 
 def measure(options, work):
-    settings = [] if options.durable else ["tidelog.flush.on.ack=false"]
-    brokers = []
-    if options.only != "kafka":
-        brokers.append(Tidelog(work, options.port, built("tidelog"), settings=settings))
-    if options.only != "tidelog":
-        brokers.append(Kafka(work, options.port + 10, heap=options.heap))
+    brokers = both(options, work)
     rows = {broker.name: [] for broker in brokers}
     try:
         for broker in brokers:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from brokers import ROOT
+from brokers import ROOT, Kafka, Tidelog
 
 GIB = 2.0**30
 
@@ -20,6 +20,17 @@ def built(name):
     if not path.is_file():
         sys.exit(f"{path} is missing: cargo build --release --bin tidelog --example load")
     return path
+
+
+def both(options, work):
+    """The brokers that are compared, or the one of them that is wanted."""
+    settings = [] if options.durable else ["tidelog.flush.on.ack=false"]
+    brokers = []
+    if options.only != "kafka":
+        brokers.append(Tidelog(work, options.port, built("tidelog"), settings=settings))
+    if options.only != "tidelog":
+        brokers.append(Kafka(work, options.port + 10, heap=options.heap))
+    return brokers
 
 
 def load_command(command, broker, topic, options, *more):

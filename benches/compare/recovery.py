@@ -2,17 +2,11 @@
 
 import subprocess
 
-from brokers import Kafka, Tidelog
-from measure import built, load_command, produce
+from measure import both, load_command, produce
 
 
 def measure(options, work):
-    settings = [] if options.durable else ["tidelog.flush.on.ack=false"]
-    brokers = []
-    if options.only != "kafka":
-        brokers.append(Tidelog(work, options.port, built("tidelog"), settings=settings))
-    if options.only != "tidelog":
-        brokers.append(Kafka(work, options.port + 10, heap=options.heap))
+    brokers = both(options, work)
     rows = {broker.name: [] for broker in brokers}
     for broker in brokers:
         try:

@@ -29,6 +29,7 @@ use tidelog::replication::{Acks, Isolation, Partition, ReadBounds};
 use tidelog::tiering::{Step, StepHook};
 
 use crate::batches::{self, Wanted, read_all};
+use crate::checks::Told;
 use crate::history::NOW_MS;
 use crate::{deep, for_each_seed};
 
@@ -414,17 +415,6 @@ async fn run_on(seed: u64, disk: RecordedDisk) {
         let disk = life.disk.power_cut(moment.position).sample(&mut random);
         let records = std::mem::take(&mut life.records);
         life = Life { home: &home, disk, catalog, records, promise: moment.promise, number: number + 1 };
-    }
-}
-
-/// Says what led to a state, if its check panics.
-struct Told(String);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("{}", self.0);
-        }
     }
 }
 

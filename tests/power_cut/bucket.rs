@@ -15,6 +15,7 @@ use tidelog::clock::SystemClock;
 use tidelog::disk::recorded::RecordedDisk;
 use tidelog::object_storage::{Bucket, BucketError, BucketOptions, ControlError, Expect, ObjectKey, key};
 
+use crate::checks::Told;
 use crate::{deep, for_each_seed};
 
 const STEPS: usize = 30;
@@ -217,17 +218,6 @@ async fn run_on(seed: u64, disk: RecordedDisk) {
             }
         }
         (disk, contents) = next.expect("one of the cuts was chosen");
-    }
-}
-
-/// Says what led to a state, if its check panics.
-struct Told(String);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("{}", self.0);
-        }
     }
 }
 

@@ -111,3 +111,14 @@ fn check_epochs(log: &PartitionLog, of: &Model, local_start: Offset, end: Offset
         assert_eq!(epochs.epoch_at(offset), model::epoch_at(&of.batches, offset), "epoch at {offset}: {epochs:?}");
     }
 }
+
+/// Says what led to a state, if its check panics.
+pub struct Told(pub String);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.0);
+        }
+    }
+}
