@@ -116,5 +116,6 @@ pub(super) fn fill(disk: &dyn Disk, dir: &Path, segment: &Segment, to: Offset) -
         segment.file()?.write_all_at(batch.bytes(), position).map_err(at(segment.path()))?;
         segment.publish(last.next(), position + batch.bytes().len() as u64);
     }
-    Ok(())
+    // A sealed segment is not among those that the start syncs.
+    segment.sync()
 }
