@@ -13,8 +13,8 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_gr
 use tidelog::model::{Codec, LeaderEpoch, Offset, TopicId, TopicName};
 use tidelog::record::{BatchBuilder, BatchSpec, BatchView};
 use tidelog::tiering::parquet::{
-    Aborted, Encoder, Feed, FinishedSegment, Footer, Lineage, SegmentHeader, SegmentWriter, Source, Wanted,
-    WriterOptions,
+    Aborted, Bound, Encoder, Feed, FinishedSegment, Footer, Lineage, SLAB_BYTES, SegmentHeader, SegmentWriter, Source,
+    Wanted, WriterOptions,
 };
 
 const RECORD_BYTES: usize = 64 << 20;
@@ -111,41 +111,47 @@ impl Log {
         }
     }
 
-    /// Encodes and looks at nothing again.
+    /// Encodes, in the steps of a [`SegmentWriter`], and looks at nothing again.
     fn encode(&self) -> usize {
         let options = WriterOptions::default();
+        let slab = Bound { bytes: SLAB_BYTES, rows: usize::MAX };
         let mut encoder = Encoder::new(&options).expect("an encoder");
-        let mut source = Source::new(options.row_group_bytes);
-        let (mut bytes, mut last) = (0, Offset::new(-1));
-        let mut cut = |source: &mut Source| {
-            let (rows, taken) = source.cut(0).expect("columns");
-            bytes += encoder.row_group(&rows).expect("a row group").bytes.len();
+        let mut source = Source::new(slab);
+        let (mut bytes, mut last, mut kept, mut decoded) = (0, Offset::new(-1), Vec::new(), 0);
+        let mut cut = |source: &mut Source, ends: bool| {
+            decoded += source.decoded_bytes();
+            let (rows, taken) = source.cut(0, slab).expect("columns");
+            encoder.write(&rows).expect("rows");
             drop(rows);
-            source.reuse(taken);
+            kept.push(taken);
+            if ends || decoded >= options.row_group_bytes {
+                bytes += encoder.row_group().expect("a row group").map_or(0, |group| group.bytes.len());
+                decoded = 0;
+                kept.drain(..).for_each(|taken| source.reuse(taken));
+            }
         };
         for view in self.views() {
             let mut feed = Feed::new(&view, Offset::ZERO, self.end(), last).expect("a feed");
             while source.fill(&mut feed, || {}).expect("records") {
-                cut(&mut source);
+                cut(&mut source, false);
             }
             last = feed.last();
         }
-        cut(&mut source);
+        cut(&mut source, true);
         bytes
     }
 
-    /// As an upload does it.
-    fn write(&self) -> (Bytes, FinishedSegment) {
+    /// As an upload does it: what is ready is sent and forgotten.
+    fn write(&self, mut send: impl FnMut(Bytes)) -> FinishedSegment {
         let mut writer =
             SegmentWriter::new(self.header(), Aborted::default(), &WriterOptions::default()).expect("a writer");
-        let mut file = Vec::new();
         for view in self.views() {
             writer.push(&view).expect("a batch");
-            file.extend(writer.take());
+            writer.take().into_iter().for_each(&mut send);
         }
         let finished = writer.finish(&[]).expect("a file");
-        file.extend(finished.rest.iter().cloned());
-        (file.concat().into(), finished)
+        finished.rest.iter().cloned().for_each(send);
+        finished
     }
 }
 
@@ -201,8 +207,10 @@ fn parquet(criterion: &mut Criterion<CpuTime>) {
         group.throughput(Throughput::Bytes(RECORD_BYTES as u64));
         limits(&mut group, size, &log);
         group.bench_function(BenchmarkId::new("encode", size), |bench| bench.iter(|| log.encode()));
-        group.bench_function(BenchmarkId::new("encode, verified", size), |bench| bench.iter(|| log.write()));
-        let (file, finished) = log.write();
+        group.bench_function(BenchmarkId::new("encode, verified", size), |bench| bench.iter(|| log.write(drop)));
+        let mut file = Vec::new();
+        let finished = log.write(|bytes| file.extend_from_slice(&bytes));
+        let file = Bytes::from(file);
         group.bench_function(BenchmarkId::new("decode to batches", size), |bench| {
             bench.iter(|| read(&file, &finished.footer));
         });
@@ -214,7 +222,7 @@ fn parquet(criterion: &mut Criterion<CpuTime>) {
         });
         let packed = Log::new(size, Codec::Zstd);
         group.bench_function(BenchmarkId::new("encode, verified, from zstd", size), |bench| {
-            bench.iter(|| packed.write());
+            bench.iter(|| packed.write(drop));
         });
         let sizes = [&log, &packed].map(|log| log.batches.iter().map(Bytes::len).sum::<usize>());
         let [plain, zstd] = sizes;

@@ -3,7 +3,7 @@
 //!
 //! Invariant: what is built parses, has the right checksum, and its max timestamp is the greatest of its records.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use crate::model::limits::BATCH_HEADER_BYTES;
 use crate::model::{Codec, LeaderEpoch, Offset, ProducerId, TimestampType};
@@ -61,7 +61,7 @@ pub struct BatchFull;
 pub struct BatchBuilder {
     spec: BatchSpec,
     /// Room for the header, then the records: an unpacked batch is built where it is collected.
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     bytes_max: usize,
     count: i32,
     base_timestamp_ms: i64,
@@ -77,8 +77,8 @@ impl BatchBuilder {
 
     /// An empty batch with room for so many bytes, header included.
     pub fn with_capacity(spec: BatchSpec, bytes: usize) -> Self {
-        let mut room = BytesMut::with_capacity(bytes.max(BATCH_HEADER_BYTES));
-        room.put_bytes(0, BATCH_HEADER_BYTES);
+        let mut room = Vec::with_capacity(bytes.max(BATCH_HEADER_BYTES));
+        room.resize(BATCH_HEADER_BYTES, 0);
         Self {
             spec,
             bytes: room,
@@ -143,7 +143,7 @@ impl BatchBuilder {
         self.count = self.count.checked_add(1).ok_or(BatchFull)?;
         self.bytes.reserve(size);
         put_varlong(&mut self.bytes, wide(body));
-        self.bytes.put_u8(0);
+        self.bytes.push(0);
         put_varlong(&mut self.bytes, timestamp_delta);
         put_varlong(&mut self.bytes, i64::from(delta));
         self.put_nullable(key);
@@ -166,12 +166,13 @@ impl BatchBuilder {
         Ok(())
     }
 
+    #[inline]
     fn put_nullable(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             None => put_varlong(&mut self.bytes, -1),
             Some(bytes) => {
                 put_varlong(&mut self.bytes, wide(bytes.len()));
-                self.bytes.put_slice(bytes);
+                self.bytes.extend_from_slice(bytes);
             }
         }
     }
@@ -213,14 +214,14 @@ impl BatchBuilder {
 
 /// Writes header and payload as one batch, with the right length and checksum.
 pub(super) fn sealed(header: BatchHeader, payload: &[u8]) -> ValidBatch {
-    let mut bytes = BytesMut::with_capacity(BATCH_HEADER_BYTES + payload.len());
-    bytes.put_bytes(0, BATCH_HEADER_BYTES);
-    bytes.put_slice(payload);
+    let mut bytes = Vec::with_capacity(BATCH_HEADER_BYTES + payload.len());
+    bytes.resize(BATCH_HEADER_BYTES, 0);
+    bytes.extend_from_slice(payload);
     sealed_in_place(header, bytes)
 }
 
 /// Writes the header into the room before the payload, with the right length and checksum.
-fn sealed_in_place(mut header: BatchHeader, mut bytes: BytesMut) -> ValidBatch {
+fn sealed_in_place(mut header: BatchHeader, mut bytes: Vec<u8>) -> ValidBatch {
     header.batch_length = i32::try_from(bytes.len() - LENGTH_PREFIX_BYTES).expect("a push keeps the batch below 2 GiB");
     let mut head = BytesMut::with_capacity(BATCH_HEADER_BYTES);
     header.write(&mut head);
@@ -231,13 +232,15 @@ fn sealed_in_place(mut header: BatchHeader, mut bytes: BytesMut) -> ValidBatch {
     if let Some(crc) = bytes.get_mut(CRC_AT..CHECKED_AT) {
         crc.copy_from_slice(&header.crc.to_be_bytes());
     }
-    ValidBatch::new(header, bytes.freeze())
+    ValidBatch::new(header, Bytes::from(bytes))
 }
 
+#[inline]
 fn wide(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
+#[inline]
 fn nullable_bytes(bytes: Option<&[u8]>) -> usize {
     bytes.map_or(1, |bytes| varlong_bytes(wide(bytes.len())) + bytes.len())
 }

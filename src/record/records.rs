@@ -96,6 +96,7 @@ impl<'r> Iterator for RecordIter<'r> {
 
 const CUT: &str = "it is cut";
 
+#[inline]
 pub(super) fn parse_record<'r>(rest: &mut &'r [u8], header: &BatchHeader) -> Result<Record<'r>, &'static str> {
     let length = length(varint(rest)?)?;
     let mut body = rest.split_off(..length).ok_or(CUT)?;
@@ -121,15 +122,18 @@ pub(super) fn parse_record<'r>(rest: &mut &'r [u8], header: &BatchHeader) -> Res
     })
 }
 
+#[inline]
 fn varint(rest: &mut &[u8]) -> Result<i32, &'static str> {
     let Ok(value) = read_varint(rest);
     value.ok_or("a length is not a varint")
 }
 
+#[inline]
 fn length(value: i32) -> Result<usize, &'static str> {
     usize::try_from(value).map_err(|_| "a length is negative")
 }
 
+#[inline]
 fn bytes_or_null<'r>(rest: &mut &'r [u8]) -> Result<Option<&'r [u8]>, &'static str> {
     match varint(rest)? {
         // Clients write -1; any negative length is null to Kafka.
@@ -168,6 +172,7 @@ impl<'a> Headers<'a> {
     }
 }
 
+#[inline]
 fn parse_header<'r>(rest: &mut &'r [u8]) -> Result<(&'r str, Option<&'r [u8]>), &'static str> {
     let length = length(varint(rest)?)?;
     let name = rest.split_off(..length).ok_or(CUT)?;

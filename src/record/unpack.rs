@@ -79,6 +79,7 @@ pub enum Begins<'r> {
 
 impl BatchHeader {
     /// Parses the record of this batch that `bytes` begin with; `index` names it in errors.
+    #[inline]
     pub fn record<'r>(&self, index: i32, bytes: &'r [u8]) -> Result<Begins<'r>, BatchError> {
         let bad = |reason| BatchError::Record { index, reason };
         let mut rest = bytes;

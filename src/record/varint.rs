@@ -1,6 +1,6 @@
 //! Zigzag varints, as records count their lengths and deltas in them (Kafka's `ByteUtils`).
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 /// Most bytes of a varint of 32 bits.
 const VARINT_BYTES_MAX: u32 = 5;
@@ -18,12 +18,14 @@ pub(super) trait ByteSource {
 impl ByteSource for &[u8] {
     type Error = std::convert::Infallible;
 
+    #[inline]
     fn byte(&mut self) -> Result<Option<u8>, Self::Error> {
         Ok(self.split_off_first().copied())
     }
 }
 
 /// A varint of 64 bits; `None` where it is cut or too long.
+#[inline]
 pub(super) fn read_varlong<S: ByteSource>(from: &mut S) -> Result<Option<i64>, S::Error> {
     let mut bits = 0u64;
     for group in 0..VARLONG_BYTES_MAX {
@@ -37,6 +39,7 @@ pub(super) fn read_varlong<S: ByteSource>(from: &mut S) -> Result<Option<i64>, S
 }
 
 /// A varint of 32 bits; `None` where it is cut, too long, or too large.
+#[inline]
 pub(super) fn read_varint<S: ByteSource>(from: &mut S) -> Result<Option<i32>, S::Error> {
     let mut bits = 0u64;
     for group in 0..VARINT_BYTES_MAX {
@@ -51,7 +54,8 @@ pub(super) fn read_varint<S: ByteSource>(from: &mut S) -> Result<Option<i32>, S:
 }
 
 /// Appends a varint; the same bytes for 32 and 64 bits.
-pub(super) fn put_varlong(to: &mut BytesMut, value: i64) {
+#[inline]
+pub(super) fn put_varlong(to: &mut impl BufMut, value: i64) {
     let mut bits = ((value << 1) ^ (value >> 63)).cast_unsigned();
     while bits >= 0x80 {
         to.put_u8(low_byte(bits) | 0x80);
@@ -60,11 +64,13 @@ pub(super) fn put_varlong(to: &mut BytesMut, value: i64) {
     to.put_u8(low_byte(bits));
 }
 
+#[inline]
 fn low_byte(bits: u64) -> u8 {
     u8::try_from(bits & 0x7f).unwrap_or(0)
 }
 
 /// How many bytes [`put_varlong`] would append.
+#[inline]
 pub(super) fn varlong_bytes(value: i64) -> usize {
     let bits = ((value << 1) ^ (value >> 63)).cast_unsigned();
     let used = 64 - (bits | 1).leading_zeros();
@@ -74,6 +80,7 @@ pub(super) fn varlong_bytes(value: i64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::BytesMut;
     use proptest::prelude::*;
 
     #[test]

@@ -13,7 +13,8 @@ use std::str::FromStr;
 
 use crate::model::Offset;
 
-/// Bytes that are collected before they are hashed: the hash runs over many lanes at once only where it gets many.
+/// Bytes that are collected before they are hashed. The hash is a tree over chunks: given a power of two of them at a time
+/// it works on many at once.
 const STAGED_BYTES: usize = 64 * 1024;
 
 /// The digest of a run of records.
@@ -75,7 +76,7 @@ pub struct RecordDigest {
 
 impl Default for RecordDigest {
     fn default() -> Self {
-        Self { hasher: blake3::Hasher::new(), staged: Vec::with_capacity(STAGED_BYTES + 4096) }
+        Self { hasher: blake3::Hasher::new(), staged: Vec::with_capacity(STAGED_BYTES) }
     }
 }
 
@@ -95,8 +96,8 @@ impl RecordDigest {
         value: Option<&[u8]>,
         headers: impl ExactSizeIterator<Item = (&'h str, Option<&'h [u8]>)>,
     ) {
-        self.staged.extend_from_slice(&offset.get().to_be_bytes());
-        self.staged.extend_from_slice(&timestamp_ms.to_be_bytes());
+        self.take(&offset.get().to_be_bytes());
+        self.take(&timestamp_ms.to_be_bytes());
         self.bytes(key);
         self.bytes(value);
         self.length(headers.len());
@@ -104,40 +105,52 @@ impl RecordDigest {
             self.bytes(Some(name.as_bytes()));
             self.bytes(value);
         }
-        if self.staged.len() >= STAGED_BYTES {
-            self.flush();
-        }
     }
 
     /// The digest of what was taken.
     pub fn finish(mut self) -> Digest {
-        self.flush();
+        self.hasher.update(&self.staged);
         Digest(*self.hasher.finalize().as_bytes())
     }
 
+    #[inline]
     fn bytes(&mut self, bytes: Option<&[u8]>) {
-        let Some(bytes) = bytes else {
-            self.staged.extend_from_slice(&(-1i32).to_be_bytes());
-            return;
-        };
-        self.length(bytes.len());
-        if bytes.len() < STAGED_BYTES {
-            self.staged.extend_from_slice(bytes);
-        } else {
-            self.flush();
-            self.hasher.update(bytes);
+        match bytes {
+            None => self.take(&(-1i32).to_be_bytes()),
+            Some(bytes) => {
+                self.length(bytes.len());
+                self.take(bytes);
+            }
         }
     }
 
+    #[inline]
     fn length(&mut self, length: usize) {
         // No record has more than `i32::MAX` bytes: its own length is such a number.
         let length = i32::try_from(length).unwrap_or(i32::MAX);
-        self.staged.extend_from_slice(&length.to_be_bytes());
+        self.take(&length.to_be_bytes());
     }
 
-    fn flush(&mut self) {
+    #[inline]
+    fn take(&mut self, bytes: &[u8]) {
+        if self.staged.len() + bytes.len() < STAGED_BYTES {
+            self.staged.extend_from_slice(bytes);
+        } else {
+            self.hash(bytes);
+        }
+    }
+
+    /// Hashes what was collected and the whole stages of `bytes`; collects the rest.
+    fn hash(&mut self, bytes: &[u8]) {
+        let (fills, rest) = bytes.split_at(STAGED_BYTES - self.staged.len());
+        self.staged.extend_from_slice(fills);
         self.hasher.update(&self.staged);
         self.staged.clear();
+        let mut stages = rest.chunks_exact(STAGED_BYTES);
+        stages.by_ref().for_each(|stage| {
+            self.hasher.update(stage);
+        });
+        self.staged.extend_from_slice(stages.remainder());
     }
 }
 

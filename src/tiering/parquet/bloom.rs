@@ -12,22 +12,23 @@ const FALSE_POSITIVES: f64 = 0.01;
 /// Bits that a distinct key takes at that rate, in a filter of eight hashes in blocks of 256 bits.
 const BITS_PER_KEY: f64 = 9.682;
 
-/// The filter over `keys` for a row group of `row_group_bytes`; `None` where it would be too large.
-pub(super) fn filter(keys: &BinaryViewArray, row_group_bytes: u64) -> Option<Sbbf> {
-    if keys.null_count() == keys.len() {
+/// The filter over the keys of a row group of `row_group_bytes`; `None` where it would be too large.
+pub(super) fn filter(keys: &[BinaryViewArray], row_group_bytes: u64) -> Option<Sbbf> {
+    let count: usize = keys.iter().map(|keys| keys.len() - keys.null_count()).sum();
+    if count == 0 {
         return None;
     }
     let affordable = usize::try_from(row_group_bytes / 100).ok()?.checked_ilog2().map(|log| 1usize << log)?;
     let affordable = Some(affordable).filter(|&bytes| bytes >= BYTES_MIN)?;
     // What the keys need if all differ; where that is too much they may still repeat.
     let mut bytes = BYTES_MIN;
-    while bytes < affordable && capacity(bytes) < keys.len() - keys.null_count() {
+    while bytes < affordable && capacity(bytes) < count {
         bytes *= 2;
     }
     let mut filter = Sbbf::new_with_num_of_bytes(bytes);
     let capacity = capacity(bytes);
     let mut distinct = 0;
-    for key in keys.iter().flatten() {
+    for key in keys.iter().flatten().flatten() {
         if !filter.check(key) {
             filter.insert(key);
             distinct += 1;
@@ -50,8 +51,9 @@ fn capacity(bytes: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn keys(distinct: usize, rows: usize) -> BinaryViewArray {
-        BinaryViewArray::from_iter((0..rows).map(|n| Some(format!("key-{}", n % distinct).into_bytes())))
+    fn keys(distinct: usize, rows: usize) -> [BinaryViewArray; 2] {
+        let key = |n: usize| Some(format!("key-{}", n % distinct).into_bytes());
+        [BinaryViewArray::from_iter((0..rows / 2).map(key)), BinaryViewArray::from_iter((rows / 2..rows).map(key))]
     }
 
     #[test]
@@ -67,8 +69,8 @@ mod tests {
     fn it_is_left_out_where_it_costs_too_much() {
         assert!(filter(&keys(80_000, 80_000), 1_700_000).is_none());
         assert!(filter(&keys(10, 10), 1000).is_none());
-        assert!(filter(&BinaryViewArray::new_null(100), 1 << 20).is_none());
-        assert!(filter(&BinaryViewArray::new_null(0), 0).is_none());
+        assert!(filter(&[BinaryViewArray::new_null(100)], 1 << 20).is_none());
+        assert!(filter(&[], 0).is_none());
     }
 
     #[test]

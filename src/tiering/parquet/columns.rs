@@ -1,7 +1,7 @@
-//! The columns of one row group while records are put into them: views over the bytes that the records lie in, so that
-//! no key and no value is copied before it is encoded.
+//! Columns while records are put into them: views over the bytes that the records lie in, so that no key and no value is
+//! copied before it is encoded.
 //!
-//! Invariant: every column has the same number of rows; offsets of views fit 32 bits, for a row group is cut long before.
+//! Invariant: every column has the same number of rows; offsets of views fit 32 bits, for a slab is cut long before.
 
 use std::sync::Arc;
 
@@ -43,28 +43,12 @@ struct Views {
     nulls: NullBufferBuilder,
 }
 
-impl Default for Columns {
-    fn default() -> Self {
-        Self {
-            offsets: Vec::new(),
-            timestamps_us: Vec::new(),
-            keys: Views::default(),
-            values: Views::default(),
-            header_ends: vec![0],
-            header_names: Vec::new(),
-            header_values: Views::default(),
-            decoded_bytes: 0,
-        }
-    }
-}
-
-impl Default for Views {
-    fn default() -> Self {
-        Self { views: Vec::new(), nulls: NullBufferBuilder::new(0) }
-    }
-}
-
 impl Views {
+    fn with_capacity(rows: usize) -> Self {
+        Self { views: Vec::with_capacity(rows), nulls: NullBufferBuilder::new(rows) }
+    }
+
+    #[inline]
     fn push(&mut self, base: &[u8], bytes: Option<&[u8]>) -> usize {
         let Some(bytes) = bytes else {
             self.views.push(0);
@@ -88,6 +72,22 @@ fn view(base: &[u8], bytes: &[u8]) -> u128 {
 }
 
 impl Columns {
+    /// Room for so many rows before anything is copied.
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        let mut header_ends = Vec::with_capacity(rows + 1);
+        header_ends.push(0);
+        Self {
+            offsets: Vec::with_capacity(rows),
+            timestamps_us: Vec::with_capacity(rows),
+            keys: Views::with_capacity(rows),
+            values: Views::with_capacity(rows),
+            header_ends,
+            header_names: Vec::new(),
+            header_values: Views::with_capacity(0),
+            decoded_bytes: 0,
+        }
+    }
+
     /// How many rows.
     pub(super) fn rows(&self) -> usize {
         self.offsets.len()
@@ -107,7 +107,7 @@ impl Columns {
             self.header_names.push(view(base, name.as_bytes()));
             self.decoded_bytes += HEADER_BYTES + name.len() + self.header_values.push(base, value);
         }
-        // Fits: a header takes two bytes at least, and a row group is cut long before.
+        // Fits: a header takes two bytes at least, and a slab is cut long before.
         self.header_ends.push(i32::try_from(self.header_names.len()).unwrap_or(i32::MAX));
     }
 

@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use bytes::buf::Reader;
 use bytes::{Buf as _, Bytes};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
@@ -60,6 +60,46 @@ impl ChunkReader for Window {
     }
 }
 
+/// Rows of a row group, some at a time.
+pub(super) struct Parts {
+    reader: ParquetRecordBatchReader,
+    rows: usize,
+}
+
+/// Decodes some leaves of a row group, at most `part_rows` rows at a time.
+pub(super) fn parts(
+    reader: &ArrowReaderMetadata,
+    number: usize,
+    window: Window,
+    leaves: Range<usize>,
+    part_rows: usize,
+) -> Result<Parts, DecodeError> {
+    within_bounds(reader, number, &window, leaves.clone())?;
+    let rows = reader.metadata().row_groups().get(number).map_or(0, RowGroupMetaData::num_rows);
+    let reader = guarded(|| {
+        let mask = ProjectionMask::leaves(reader.parquet_schema(), leaves);
+        ParquetRecordBatchReaderBuilder::new_with_metadata(window, reader.clone())
+            .with_row_groups(vec![number])
+            .with_projection(mask)
+            .with_batch_size(part_rows.max(1))
+            .build()
+    })?;
+    let rows = usize::try_from(rows).map_err(|_| DecodeError::Inconsistent("it has negative rows"))?;
+    Ok(Parts { reader, rows })
+}
+
+impl Parts {
+    /// The next rows; `None` when all were given, which are as many as the footer says.
+    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>, DecodeError> {
+        let part = guarded(|| self.reader.next().transpose().map_err(ParquetError::from))?;
+        let rows = part.as_ref().map_or(0, RecordBatch::num_rows);
+        self.rows = self.rows.checked_sub(rows).ok_or(OTHER_ROWS)?;
+        if part.is_none() && self.rows > 0 { Err(OTHER_ROWS) } else { Ok(part) }
+    }
+}
+
+const OTHER_ROWS: DecodeError = DecodeError::Inconsistent("it has another number of rows");
+
 /// Decodes some leaves of a row group; all of its rows at once.
 pub(super) fn leaves(
     reader: &ArrowReaderMetadata,
@@ -68,23 +108,8 @@ pub(super) fn leaves(
     window: Window,
     leaves: Range<usize>,
 ) -> Result<RecordBatch, DecodeError> {
-    within_bounds(reader, number, &window, leaves.clone())?;
-    let decoded = guarded(|| {
-        let mask = ProjectionMask::leaves(reader.parquet_schema(), leaves);
-        ParquetRecordBatchReaderBuilder::new_with_metadata(window, reader.clone())
-            .with_row_groups(vec![number])
-            .with_projection(mask)
-            .with_batch_size(rows.max(1))
-            .build()?
-            .next()
-            .transpose()
-            .map_err(ParquetError::from)
-    })?;
-    let decoded = decoded.ok_or(DecodeError::Inconsistent("it has no rows"))?;
-    if decoded.num_rows() != rows {
-        return Err(DecodeError::Inconsistent("it has another number of rows"));
-    }
-    Ok(decoded)
+    let decoded = parts(reader, number, window, leaves, rows)?.next()?;
+    decoded.filter(|decoded| decoded.num_rows() == rows).ok_or(OTHER_ROWS)
 }
 
 /// Refuses pages that would unfold to more than a row group may have.

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, RecordBatch};
+use arrow::array::{AsArray as _, BinaryViewArray, RecordBatch};
 use bytes::Bytes;
-use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::writer::SerializedFileWriter;
@@ -23,6 +23,17 @@ pub struct Encoder {
     file: SerializedFileWriter<Written>,
     columns: ArrowRowGroupWriterFactory,
     row_groups: usize,
+    /// The row group that is being written.
+    open: Option<OpenRowGroup>,
+    /// Bytes of the last row group: about what the next one will take.
+    expected: usize,
+}
+
+/// A row group that is being written.
+struct OpenRowGroup {
+    leaves: Vec<ArrowColumnWriter>,
+    /// For the filter, whose size is only known at the end.
+    keys: Vec<BinaryViewArray>,
 }
 
 impl fmt::Debug for Encoder {
@@ -78,7 +89,7 @@ impl Encoder {
         let properties = Arc::new(writer_properties(options)?);
         let file = SerializedFileWriter::new(Written::default(), schema.root_schema_ptr(), properties)?;
         let columns = ArrowRowGroupWriterFactory::new(&file, Arc::clone(&SCHEMA));
-        Ok(Self { file, columns, row_groups: 0 })
+        Ok(Self { file, columns, row_groups: 0, open: None, expected: 0 })
     }
 
     /// Bytes of the file so far.
@@ -86,31 +97,48 @@ impl Encoder {
         self.file.bytes_written() as u64
     }
 
-    /// Writes one row group.
-    pub fn row_group(&mut self, rows: &RecordBatch) -> Result<EncodedRowGroup, ParquetError> {
-        let mut writers = self.columns.create_column_writers(self.row_groups)?.into_iter();
-        let mut chunks = Vec::with_capacity(writers.len());
-        for (field, column) in SCHEMA.fields().iter().zip(rows.columns()) {
+    /// Adds rows to the row group; begins one where none is open.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => OpenRowGroup { leaves: self.columns.create_column_writers(self.row_groups)?, keys: Vec::new() },
+        };
+        let mut writers = open.leaves.iter_mut();
+        for (place, (field, column)) in SCHEMA.fields().iter().zip(rows.columns()).enumerate() {
+            if place == KEY_LEAF {
+                open.keys.extend(column.as_binary_view_opt().cloned());
+            }
             for leaf in compute_leaves(field, column)? {
-                let mut writer = writers.next().ok_or_else(|| ParquetError::General("a leaf too many".to_owned()))?;
-                writer.write(&leaf)?;
-                chunks.push(writer.close()?);
+                writers.next().ok_or_else(|| ParquetError::General("a leaf too many".to_owned()))?.write(&leaf)?;
             }
         }
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Ends the row group. `None` where nothing was added to it.
+    pub fn row_group(&mut self) -> Result<Option<EncodedRowGroup>, ParquetError> {
+        let Some(OpenRowGroup { leaves, keys }) = self.open.take() else { return Ok(None) };
+        let mut chunks = leaves.into_iter().map(ArrowColumnWriter::close).collect::<Result<Vec<_>, _>>()?;
         let bytes = chunks.iter().map(|chunk| chunk.close().bytes_written).sum();
-        if let (Some(keys), Some(chunk)) = (rows.column_by_name("key"), chunks.get_mut(KEY_LEAF)) {
-            chunk.close_mut().bloom_filter = bloom::filter(keys.as_binary_view(), bytes);
+        if let Some(chunk) = chunks.get_mut(KEY_LEAF) {
+            chunk.close_mut().bloom_filter = bloom::filter(&keys, bytes);
         }
+        drop(keys);
         // What was not taken begins where the last row group ended; before the first one there is the magic.
         let start = if self.row_groups == 0 { 0 } else { self.position() };
+        self.file.inner_mut().0.reserve(self.expected);
         let mut row_group = self.file.next_row_group()?;
         self.row_groups += 1;
         for chunk in chunks {
             chunk.append_to_row_group(&mut row_group)?;
         }
-        let metadata = row_group.close()?;
-        let bytes = self.take()?;
-        Ok(EncodedRowGroup { bytes, start, metadata: Arc::unwrap_or_clone(metadata) })
+        let metadata = Arc::unwrap_or_clone(row_group.close()?);
+        self.file.flush()?;
+        let bytes = std::mem::take(&mut self.file.inner_mut().0);
+        // An eighth more, for no two are alike.
+        self.expected = bytes.len() + bytes.len() / 8;
+        Ok(Some(EncodedRowGroup { bytes: Bytes::from(bytes), start, metadata }))
     }
 
     /// Puts bytes where every Parquet reader skips them: behind the last row group.
@@ -126,10 +154,5 @@ impl Encoder {
         let mut end = std::mem::take(&mut self.file.inner_mut().0);
         footer_mark::insert(&mut end)?;
         Ok(Bytes::from(end))
-    }
-
-    fn take(&mut self) -> Result<Bytes, ParquetError> {
-        self.file.flush()?;
-        Ok(Bytes::from(std::mem::take(&mut self.file.inner_mut().0)))
     }
 }

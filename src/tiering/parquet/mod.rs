@@ -56,6 +56,6 @@ pub use options::WriterOptions;
 pub use rebuild::{Rebuilt, Wanted};
 pub use row_group::{Row, RowGroup, RowHeaders};
 pub use row_group_index::{BadRowGroupIndex, RowGroupEntry, RowGroupIndex};
-pub use source::{Feed, Source, Taken};
+pub use source::{Bound, Feed, SLAB_BYTES, Source, Taken};
 pub use times::Times;
 pub use writer::{FinishedSegment, SegmentWriter};

@@ -112,6 +112,7 @@ impl RowGroup {
     }
 
     /// A record; `None` behind the last.
+    #[inline]
     pub fn row(&self, row: usize) -> Option<Row<'_>> {
         let offset = self.times.offset(row)?;
         let timestamp_ms = self.times.timestamp_ms(row)?;
@@ -128,6 +129,7 @@ impl RowGroup {
 }
 
 /// A value or null, where the row exists.
+#[inline]
 fn bytes(array: &BinaryViewArray, row: usize) -> Option<&[u8]> {
     (row < array.len() && array.is_valid(row)).then(|| array.value(row))
 }

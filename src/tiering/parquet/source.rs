@@ -1,8 +1,9 @@
-//! The source of one row group: the records of the log's batches, unpacked, as they lay there.
+//! The source of a row group, a slab at a time: records of the log's batches, unpacked, as they lay there.
 //!
-//! They are kept until the row group that was made from them has been decoded again and compared with them.
+//! A slab is small enough to stay in the processor's cache from being unpacked to being encoded. Slabs are kept until the
+//! row group that was made from them has been decoded again and compared with them.
 //!
-//! Invariants: a row group is cut at any record, so that no batch, however far it unfolds, makes memory grow beyond a row
+//! Invariants: a slab is cut at any record, so that no batch, however far it unfolds, makes memory grow beyond a row
 //! group, one stretch of unpacked bytes and the largest record; nothing is allocated for a record.
 
 use std::ops::Range;
@@ -17,14 +18,15 @@ use crate::record::{BatchError, BatchHeader, BatchView, Begins, Record, Unpackin
 
 use super::columns::Columns;
 use super::error::WriteError;
-use super::footer::ROW_GROUP_ROWS_MAX;
 
+/// Decoded bytes at which a slab is full, unless its row group is full before.
+pub const SLAB_BYTES: usize = 1024 * 1024;
 /// What is unpacked at once.
-const STRETCH_BYTES: usize = 256 * 1024;
-/// A buffer that has grown beyond so many times its row group is not kept for the next one.
+const STRETCH_BYTES: usize = 64 * 1024;
+/// A buffer that has grown beyond so many times a slab is not kept for another one.
 const KEEP_TIMES: usize = 2;
 
-/// Records that become one row group.
+/// Records that become part of a row group.
 #[derive(Debug)]
 pub struct Source {
     /// Records as they lay in their batches, one behind the other.
@@ -33,8 +35,18 @@ pub struct Source {
     parsed: usize,
     pieces: Vec<Piece>,
     columns: Columns,
-    /// Decoded bytes at which the row group is full.
-    full_at: usize,
+    bound: Bound,
+    /// Buffers of slabs that are not needed any more.
+    spare: Vec<Vec<u8>>,
+}
+
+/// What fills a slab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Decoded bytes.
+    pub bytes: usize,
+    /// Records.
+    pub rows: usize,
 }
 
 /// Consecutive records of one batch.
@@ -94,13 +106,14 @@ fn refused(header: &BatchHeader) -> impl Fn(BatchError) -> WriteError + use<> {
 
 impl Source {
     /// None yet.
-    pub fn new(row_group_bytes: usize) -> Self {
+    pub fn new(bound: Bound) -> Self {
         Self {
             bytes: Vec::new(),
             parsed: 0,
             pieces: Vec::new(),
-            columns: Columns::default(),
-            full_at: row_group_bytes.max(1),
+            columns: Columns::with_capacity(0),
+            bound,
+            spare: Vec::new(),
         }
     }
 
@@ -109,8 +122,13 @@ impl Source {
         self.columns.rows()
     }
 
-    /// Takes records until the row group is full or the batch is used up; says whether it is full. Says `before_huge`
-    /// before a record is unpacked that is larger than [`HUGE_BYTES`].
+    /// Bytes that they take decoded.
+    pub fn decoded_bytes(&self) -> usize {
+        self.columns.decoded_bytes()
+    }
+
+    /// Takes records until the slab is full or the batch is used up; says whether it is full. Says `before_huge` before a
+    /// record is unpacked that is larger than [`HUGE_BYTES`].
     pub fn fill(&mut self, feed: &mut Feed<'_>, mut before_huge: impl FnMut()) -> Result<bool, WriteError> {
         let refused = refused(&feed.header);
         let begin = self.parsed;
@@ -154,33 +172,34 @@ impl Source {
     }
 
     fn is_full(&self) -> bool {
-        self.columns.decoded_bytes() >= self.full_at || self.rows() >= ROW_GROUP_ROWS_MAX
+        self.decoded_bytes() >= self.bound.bytes || self.rows() >= self.bound.rows
     }
 
-    /// Begins the next row group with what was unpacked already; gives this one's columns and what they are compared
-    /// with.
-    pub fn cut(&mut self, partition: i32) -> Result<(RecordBatch, Taken), ArrowError> {
-        let next = self.bytes.get(self.parsed..).unwrap_or_default().to_vec();
+    /// Begins the next slab, which is filled by `bound`, with what was unpacked already; gives this one's columns and what
+    /// they are compared with.
+    pub fn cut(&mut self, partition: i32, bound: Bound) -> Result<(RecordBatch, Taken), ArrowError> {
+        let mut next = self.spare.pop().unwrap_or_default();
+        next.extend_from_slice(self.bytes.get(self.parsed..).unwrap_or_default());
         let bytes = std::mem::replace(&mut self.bytes, next);
         self.parsed = 0;
+        self.bound = bound;
         let taken = Taken { bytes: Buffer::from_vec(bytes), pieces: std::mem::take(&mut self.pieces) };
-        let columns = std::mem::take(&mut self.columns).into_arrays(partition, &taken.bytes)?;
+        let columns = Columns::with_capacity(self.rows());
+        let columns = std::mem::replace(&mut self.columns, columns).into_arrays(partition, &taken.bytes)?;
         Ok((columns, taken))
     }
 
     /// Uses a buffer again that is not needed any more.
     pub fn reuse(&mut self, taken: Taken) {
         let Ok(mut bytes) = taken.bytes.into_vec::<u8>() else { return };
-        if bytes.capacity() > KEEP_TIMES * (self.full_at + STRETCH_BYTES) || bytes.capacity() < self.bytes.len() {
-            return;
+        if bytes.capacity() <= KEEP_TIMES * (SLAB_BYTES + STRETCH_BYTES) {
+            bytes.clear();
+            self.spare.push(bytes);
         }
-        bytes.clear();
-        bytes.extend_from_slice(&self.bytes);
-        self.bytes = bytes;
     }
 }
 
-/// The records that a row group was made from.
+/// The records that part of a row group was made from.
 #[derive(Debug)]
 pub struct Taken {
     bytes: Buffer,
@@ -188,24 +207,48 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Calls `see` for every record, in order, parsed once more from the bytes of its batch.
-    pub(super) fn each<E>(&self, mut see: impl FnMut(Record<'_>) -> Result<(), E>) -> Result<(), E>
-    where
-        E: From<WriteError>,
-    {
-        for piece in &self.pieces {
-            let refused = refused(&piece.header);
-            let mut rest = self.bytes.get(piece.bytes.clone()).unwrap_or_default();
-            for index in 0..piece.records {
-                let Begins::Record(record, size) = piece.header.record(index, rest).map_err(&refused)? else {
-                    return Err(refused(BatchError::Trailing).into());
-                };
-                rest = rest.get(size..).unwrap_or_default();
-                if record.offset >= piece.from {
-                    see(record)?;
+    /// Its records, in order, parsed once more from the bytes of their batches. Ends after the first error.
+    pub(super) fn records(&self) -> impl Iterator<Item = Result<Record<'_>, WriteError>> {
+        self.pieces.iter().flat_map(|piece| PieceRecords {
+            piece,
+            rest: self.bytes.get(piece.bytes.clone()).unwrap_or_default(),
+            index: 0,
+        })
+    }
+}
+
+struct PieceRecords<'t> {
+    piece: &'t Piece,
+    rest: &'t [u8],
+    index: i32,
+}
+
+impl<'t> Iterator for PieceRecords<'t> {
+    type Item = Result<Record<'t>, WriteError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.index < self.piece.records {
+            let index = self.index;
+            self.index += 1;
+            match self.piece.header.record(index, self.rest) {
+                Ok(Begins::Record(record, size)) => {
+                    self.rest = self.rest.get(size..).unwrap_or_default();
+                    if record.offset >= self.piece.from {
+                        return Some(Ok(record));
+                    }
                 }
+                Ok(Begins::Cut(_)) => return self.stop(BatchError::Trailing),
+                Err(error) => return self.stop(error),
             }
         }
-        Ok(())
+        None
+    }
+}
+
+impl<'t> PieceRecords<'t> {
+    fn stop(&mut self, error: BatchError) -> Option<Result<Record<'t>, WriteError>> {
+        self.index = self.piece.records;
+        Some(Err(refused(&self.piece.header)(error)))
     }
 }

@@ -22,7 +22,7 @@ use super::aborted::Aborted;
 use super::decode::{self, Window};
 use super::encode::{EncodedRowGroup, Encoder};
 use super::error::{Difference, WriteError};
-use super::footer::{self, Footer};
+use super::footer::{self, Footer, ROW_GROUP_ROWS_MAX};
 use super::footer_json::{FooterWords, KEY, RowGroupWords};
 use super::header::{Run, SegmentHeader};
 use super::options::WriterOptions;
@@ -30,8 +30,8 @@ use super::row_group::RowGroup;
 use super::row_group_index::RowGroupIndex;
 use super::schema::LAST_LEAF;
 use super::snapshot;
-use super::source::{Feed, Source};
-use super::verify::{self, Counted};
+use super::source::{Bound, Feed, SLAB_BYTES, Source, Taken};
+use super::verify::Comparison;
 
 /// Parquet numbers row groups in 16 bits.
 const ROW_GROUPS_MAX: usize = 32_767;
@@ -43,6 +43,7 @@ pub struct SegmentWriter {
     aborted: Aborted,
     encoder: Encoder,
     source: Source,
+    collected: Collected,
     runs: Vec<Run>,
     row_groups: Vec<RowGroupWords>,
     digest: RecordDigest,
@@ -50,6 +51,15 @@ pub struct SegmentWriter {
     /// Held by whoever works on huge records.
     huge: Arc<Mutex<()>>,
     counted: Totals,
+}
+
+/// The source of the row group that is being written.
+#[derive(Debug)]
+struct Collected {
+    slabs: Vec<Taken>,
+    /// What is left of the row group, in decoded bytes and rows.
+    left: Bound,
+    full: Bound,
 }
 
 /// What is counted over the whole file.
@@ -90,11 +100,14 @@ pub struct FinishedSegment {
 impl SegmentWriter {
     /// Begins a file. Batches of `aborted` transactions are left out.
     pub fn new(header: SegmentHeader, aborted: Aborted, options: &WriterOptions) -> Result<Self, WriteError> {
+        let full = Bound { bytes: options.row_group_bytes.max(1), rows: ROW_GROUP_ROWS_MAX };
+        let collected = Collected { slabs: Vec::new(), left: full, full };
         Ok(Self {
             header,
             aborted,
             encoder: Encoder::new(options)?,
-            source: Source::new(options.row_group_bytes),
+            source: Source::new(collected.next()),
+            collected,
             runs: Vec::new(),
             row_groups: Vec::new(),
             digest: RecordDigest::default(),
@@ -144,7 +157,7 @@ impl SegmentWriter {
                 if !self.source.fill(&mut feed, take_turn)? {
                     break;
                 }
-                self.cut()?;
+                self.cut(false)?;
             }
         }
         Ok(())
@@ -157,9 +170,7 @@ impl SegmentWriter {
 
     /// Ends the file. `producers` is the producer snapshot at the end of the range; empty where there is none.
     pub fn finish(mut self, producers: &[u8]) -> Result<FinishedSegment, WriteError> {
-        if self.source.rows() > 0 {
-            self.cut()?;
-        }
+        self.cut(true)?;
         let mut producer_snapshot = None;
         if !producers.is_empty() {
             let packed = snapshot::pack(producers).map_err(ParquetError::from)?;
@@ -220,40 +231,78 @@ impl SegmentWriter {
         }
     }
 
-    /// Writes what was collected as a row group, and takes it only when it reads back as its source.
-    fn cut(&mut self) -> Result<(), WriteError> {
+    /// Encodes the slab that was filled, and ends its row group where that is full or has to.
+    fn cut(&mut self, last: bool) -> Result<(), WriteError> {
+        let left = &mut self.collected.left;
+        left.bytes = left.bytes.saturating_sub(self.source.decoded_bytes());
+        left.rows = left.rows.saturating_sub(self.source.rows());
+        let ends = last || left.bytes == 0 || left.rows == 0;
+        if ends {
+            self.collected.left = self.collected.full;
+        }
+        let (rows, taken) =
+            self.source.cut(self.header.partition, self.collected.next()).map_err(ParquetError::from)?;
+        if rows.num_rows() > 0 {
+            self.encoder.write(&rows)?;
+        }
+        drop(rows);
+        self.collected.slabs.push(taken);
+        if ends { self.end_row_group() } else { Ok(()) }
+    }
+
+    /// Writes what was encoded as a row group, and takes it only when it reads back as its source.
+    fn end_row_group(&mut self) -> Result<(), WriteError> {
         if self.row_groups.len() >= ROW_GROUPS_MAX {
             return Err(WriteError::TooManyRowGroups(ROW_GROUPS_MAX));
         }
-        let (rows, taken) = self.source.cut(self.header.partition).map_err(ParquetError::from)?;
-        let encoded = self.encoder.row_group(&rows)?;
-        let row_count = rows.num_rows();
-        drop(rows);
-        let (found, times_crc, crc) = self.read_back(&encoded, row_count)?;
-        let counted = verify::compare(&found, &taken, &mut self.digest)?;
-        self.row_groups.push(row_group_words(&found, &counted, times_crc, crc)?);
-        self.source.reuse(taken);
-        self.counted.record_count += counted.rows as u64;
-        self.counted.min_timestamp_ms = self.counted.min_timestamp_ms.min(counted.min_timestamp_ms);
+        let Some(encoded) = self.encoder.row_group()? else { return Ok(()) };
+        let words = self.read_back(&encoded)?;
+        self.row_groups.push(words);
+        for taken in std::mem::take(&mut self.collected.slabs) {
+            self.source.reuse(taken);
+        }
         self.counted.size_bytes += encoded.bytes.len() as u64;
         self.ready.push(encoded.bytes);
         Ok(())
     }
 
-    /// Decodes a row group from its bytes, as a reader will from the bucket's.
-    fn read_back(&self, encoded: &EncodedRowGroup, rows: usize) -> Result<(RowGroup, u32, u32), WriteError> {
+    /// Decodes a row group from its bytes, as a reader will from the bucket's, and compares it with its source. A slab's
+    /// worth at a time, which stays in the cache.
+    fn read_back(&mut self, encoded: &EncodedRowGroup) -> Result<RowGroupWords, WriteError> {
         let reader = footer::reader(Arc::new(alone(encoded.metadata.clone())))?;
         let (bytes, times) = footer::ranges(&encoded.metadata)?;
-        let (bytes, times) = (encoded.slice(&bytes)?, encoded.slice(&times)?);
         let window = Window { start: encoded.start, bytes: encoded.bytes.clone() };
-        let columns = decode::leaves(&reader, 0, rows, window, 0..LAST_LEAF + 1)?;
-        if !is_everywhere(columns.columns().first(), self.header.partition) {
-            return Err(Difference::Partition.into());
+        let rows = usize::try_from(encoded.metadata.num_rows()).unwrap_or(0);
+        let part_rows = rows.div_ceil(self.collected.slabs.len().max(1));
+        let mut parts = decode::parts(&reader, 0, window, 0..LAST_LEAF + 1, part_rows)?;
+        let records = self.collected.slabs.iter().flat_map(Taken::records);
+        let mut comparison = Comparison::new(records, &mut self.digest);
+        let runs: Arc<[Run]> = Arc::new([]);
+        while let Some(columns) = parts.next()? {
+            if !is_everywhere(columns.columns().first(), self.header.partition) {
+                return Err(Difference::Partition.into());
+            }
+            let columns = columns.project(&[1, 2, 3, 4, 5]).map_err(ParquetError::from)?;
+            let within = self.header.base_offset..self.header.next_offset();
+            comparison.part(&RowGroup::new(&columns, Arc::clone(&runs), &within)?)?;
         }
-        let columns = columns.project(&[1, 2, 3, 4, 5]).map_err(ParquetError::from)?;
-        let within = self.header.base_offset..self.header.next_offset();
-        let found = RowGroup::new(&columns, self.runs.as_slice().into(), &within)?;
-        Ok((found, crc32c::crc32c(&times), crc32c::crc32c(&bytes)))
+        let counted = comparison.finish()?;
+        self.counted.record_count += counted.rows as u64;
+        self.counted.min_timestamp_ms = self.counted.min_timestamp_ms.min(counted.min_timestamp_ms);
+        Ok(RowGroupWords {
+            base_offset: counted.base_offset,
+            max_timestamp_ms: counted.max_timestamp_ms,
+            max_timestamp_offset: counted.max_timestamp_offset,
+            times_crc: crc32c::crc32c(&encoded.slice(&times)?),
+            crc: crc32c::crc32c(&encoded.slice(&bytes)?),
+        })
+    }
+}
+
+impl Collected {
+    /// What fills the next slab.
+    fn next(&self) -> Bound {
+        Bound { bytes: self.left.bytes.min(SLAB_BYTES), rows: self.left.rows }
     }
 }
 
@@ -269,18 +318,6 @@ fn first_timestamp(header: &BatchHeader) -> i64 {
         TimestampType::CreateTime => header.base_timestamp_ms.min(header.max_timestamp_ms),
         TimestampType::LogAppendTime => header.max_timestamp_ms,
     }
-}
-
-fn row_group_words(found: &RowGroup, counted: &Counted, times_crc: u32, crc: u32) -> Result<RowGroupWords, WriteError> {
-    let max_timestamp_offset =
-        found.times().offset(counted.max_timestamp_row).ok_or(Difference::Count { expected: 1, found: 0 })?;
-    Ok(RowGroupWords {
-        base_offset: found.base_offset(),
-        max_timestamp_ms: counted.max_timestamp_ms,
-        max_timestamp_offset,
-        times_crc,
-        crc,
-    })
 }
 
 /// The metadata of a file with this row group only.

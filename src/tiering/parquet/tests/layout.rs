@@ -170,7 +170,7 @@ fn pages_are_cut_by_size_and_not_by_count() {
     assert_eq!(metadata.num_row_groups(), 1);
     let pages = |leaf: usize| metadata.offset_index().unwrap()[0][leaf].page_locations().len();
     assert_eq!((pages(1), pages(2)), (1, 1), "60,000 numbers of 8 bytes are less than a mebibyte");
-    assert!((4..=6).contains(&pages(4)), "{}", pages(4));
+    assert!((3..=6).contains(&pages(4)), "a page ends with the slab that fills it, below two mebibytes: {}", pages(4));
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn columns_that_come_later_do_not_disturb() {
     // Columns of ours, and a typed one behind them.
     let batch = Batch::of(records(0..50), Codec::None, 0).bytes();
     let view = BatchView::parse(&batch).unwrap();
-    let mut columns = Columns::default();
+    let mut columns = Columns::with_capacity(0);
     for record in &view.records().unwrap() {
         let record = record.unwrap();
         columns.push(&batch, &record, record.timestamp_ms * 1000);

@@ -11,8 +11,8 @@ use arrow::buffer::OffsetBuffer;
 use super::super::error::{Difference, WriteError};
 use super::super::row_group::RowGroup;
 use super::super::schema::{HEADER_ELEMENT, HEADER_FIELDS};
-use super::super::source::{Feed, Source, Taken};
-use super::super::verify::{Counted, compare};
+use super::super::source::{Bound, Feed, Source, Taken};
+use super::super::verify::{Comparison, Counted};
 use super::samples::{Batch, Plain, digest_of, plain};
 use crate::model::{Codec, Offset};
 use crate::record::BatchView;
@@ -26,19 +26,26 @@ fn records() -> Vec<Plain> {
     records
 }
 
-/// The columns of the records, and their source.
-fn columns() -> (RecordBatch, Taken) {
-    let bytes = Batch::of(records(), Codec::Zstd, 0).bytes();
+/// The columns of records, and their source.
+fn columns(records: Vec<Plain>) -> (RecordBatch, Taken) {
+    let bytes = Batch::of(records, Codec::Zstd, 0).bytes();
     let view = BatchView::parse(&bytes).unwrap();
-    let mut source = Source::new(1 << 20);
-    source.fill(&mut Feed::new(&view, Offset::ZERO, Offset::new(3), Offset::new(-1)).unwrap(), || {}).unwrap();
-    let (rows, taken) = source.cut(0).unwrap();
+    let bound = Bound { bytes: 1 << 20, rows: 1 << 20 };
+    let mut source = Source::new(bound);
+    source.fill(&mut Feed::new(&view, Offset::ZERO, Offset::new(9), Offset::new(-1)).unwrap(), || {}).unwrap();
+    let (rows, taken) = source.cut(0, bound).unwrap();
     (rows.project(&[1, 2, 3, 4, 5]).unwrap(), taken)
+}
+
+fn compare(found: &RowGroup, source: &Taken, digest: &mut RecordDigest) -> Result<Counted, WriteError> {
+    let mut comparison = Comparison::new(source.records(), digest);
+    comparison.part(found)?;
+    comparison.finish()
 }
 
 /// What the comparison says where one column is another.
 fn compared(place: usize, column: ArrayRef) -> Result<Counted, WriteError> {
-    let (rows, taken) = columns();
+    let (rows, taken) = columns(records());
     let mut all = rows.columns().to_vec();
     all[place] = column;
     let rows = RecordBatch::try_new(rows.schema(), all).unwrap();
@@ -77,11 +84,17 @@ fn headers(of_the_last: &[(&str, Option<&[u8]>)]) -> ArrayRef {
 
 #[test]
 fn what_is_equal_is_taken_and_counted() {
-    let (rows, taken) = columns();
+    let (rows, taken) = columns(records());
     let found = RowGroup::new(&rows, Vec::new().into(), &(Offset::ZERO..Offset::new(4))).unwrap();
     let mut digest = RecordDigest::default();
     let counted = compare(&found, &taken, &mut digest).unwrap();
-    let expected = Counted { rows: 4, min_timestamp_ms: 100, max_timestamp_ms: 103, max_timestamp_row: 3 };
+    let expected = Counted {
+        rows: 4,
+        base_offset: Offset::ZERO,
+        min_timestamp_ms: 100,
+        max_timestamp_ms: 103,
+        max_timestamp_offset: Offset::new(3),
+    };
     assert_eq!(counted, expected);
     assert_eq!(digest.finish(), digest_of(&records()));
 }
@@ -106,16 +119,11 @@ fn every_difference_is_seen() {
 
 #[test]
 fn records_that_are_missing_or_too_many_are_seen() {
-    let (rows, taken) = columns();
+    let (rows, taken) = columns(records());
     let found = |rows: &RecordBatch| RowGroup::new(rows, Vec::new().into(), &(Offset::ZERO..Offset::new(9))).unwrap();
     let error = compare(&found(&rows.slice(0, 3)), &taken, &mut RecordDigest::default()).unwrap_err();
     assert!(matches!(error, WriteError::NotTheSame(Difference::Count { expected: 4, found: 3 })), "{error}");
-    let more = Plain { offset: 4, ..plain(4, 4) };
-    let bytes = Batch::of([records(), vec![more]].concat(), Codec::None, 0).bytes();
-    let view = BatchView::parse(&bytes).unwrap();
-    let mut source = Source::new(1 << 20);
-    source.fill(&mut Feed::new(&view, Offset::ZERO, Offset::new(9), Offset::new(-1)).unwrap(), || {}).unwrap();
-    let five = source.cut(0).unwrap().0.project(&[1, 2, 3, 4, 5]).unwrap();
+    let (five, _) = columns([records(), vec![Plain { offset: 4, ..plain(4, 4) }]].concat());
     let error = compare(&found(&five), &taken, &mut RecordDigest::default()).unwrap_err();
     assert!(matches!(error, WriteError::NotTheSame(Difference::Count { expected: 4, found: 5 })), "{error}");
 }

@@ -1,6 +1,6 @@
 //! Writing: what is left out, what is counted, what is refused, what is held in memory.
 
-use super::super::source::{Feed, Source};
+use super::super::source::{Bound, Feed, Source};
 use super::samples::{Batch, Entry, Plain, digest_of, header, plain, small, write};
 use crate::model::limits::HUGE_BYTES;
 use crate::model::{Codec, LeaderEpoch, Offset, TimestampType};
@@ -199,7 +199,7 @@ fn what_unfolds_to_much_is_told_before_it_is_unpacked_and_to_who_reads_it_back()
         let mut told = 0;
         let mut feed =
             Feed::new(&BatchView::parse(&bytes).unwrap(), Offset::ZERO, Offset::ZERO, Offset::new(-1)).unwrap();
-        assert!(Source::new(1).fill(&mut feed, || told += 1).unwrap());
+        assert!(Source::new(Bound { bytes: 1, rows: 1 }).fill(&mut feed, || told += 1).unwrap());
         assert_eq!(told > 0, is_huge, "{size}");
         let file = write(&[Entry::Batch(batch)], 0, 0, &small());
         assert!(file.finished.object_size_bytes < 100_000);
