@@ -23,19 +23,31 @@ use super::recovery;
 use super::segment::Segment;
 
 impl PartitionLog {
-    /// Drops every batch that ends at or above `to`. A batch that holds `to` goes as a whole. Returns the new end.
+    /// Drops every batch that ends at or above `to`. A batch that holds `to` goes as a whole, but for the one that holds the
+    /// log start: what is below the watermark is never dropped, and neither lies inside of a batch that is not. Returns the
+    /// new end.
     pub fn truncate_to(&self, to: Offset, now_ms: i64) -> Result<Offset, LogError> {
         let _one_at_a_time = self.syncing.lock();
         let mut appender = self.appender.lock();
         if appender.broken {
             return Err(LogError::Broken);
         }
+        let to = to.max(self.first_end()?);
         if to >= self.log_end_offset() {
             return Ok(self.log_end_offset());
         }
         let truncated = self.truncate_locked(&mut appender, to, now_ms);
         appender.broken |= truncated.is_err();
         truncated
+    }
+
+    /// The log start, or where the batch ends that it lies inside of.
+    fn first_end(&self) -> Result<Offset, LogError> {
+        let start = self.log_start_offset();
+        let segments = self.segments.load();
+        let holds = segments.iter().find(|segment| segment.base < start && start < segment.next_offset());
+        let batch = holds.map(|segment| segment.find(start)).transpose()?.flatten();
+        Ok(batch.filter(|(_, header)| header.base_offset < start).map_or(start, |(_, header)| header.next_offset()))
     }
 
     fn truncate_locked(&self, appender: &mut Appender, to: Offset, now_ms: i64) -> Result<Offset, LogError> {
@@ -67,6 +79,7 @@ impl PartitionLog {
         epochs.truncate_to(end);
         self.epochs.store(Arc::new(epochs));
         self.write_epochs()?;
+        appender.epochs_unwritten = None;
         appender.producers = self.producers_at(&segments, end, now_ms)?;
         appender.active = Arc::clone(&active);
         appender.unsynced.clear();

@@ -285,6 +285,7 @@ impl Life {
     fn truncate(&mut self, random: &mut StdRng) -> String {
         let lowest = self.log.local_start_offset();
         let to = Offset::new(random.random_range(lowest.get()..=self.model.end().get()));
+        let to = to.max(self.model.first_end());
         let boundary = self.model.boundary(to).max(lowest);
         // From the moment on that it begins nobody is promised what goes.
         self.model.durable_end = self.model.durable_end.min(boundary);

@@ -44,6 +44,12 @@ impl Model {
         self.durable_end = self.durable_end.min(end);
     }
 
+    /// The log start, or where the batch ends that it lies inside of: nothing before that is ever truncated.
+    pub fn first_end(&self) -> Offset {
+        let holds = self.batches.iter().find(|batch| batch.base() < self.log_start && self.log_start < batch.next());
+        holds.map_or(self.log_start, |batch| batch.next())
+    }
+
     /// The base of the batch that holds `offset`.
     pub fn boundary(&self, offset: Offset) -> Offset {
         let holds = self.batches.iter().find(|batch| batch.base() <= offset && offset < batch.next());
