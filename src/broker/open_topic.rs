@@ -153,6 +153,7 @@ impl Broker {
         let known = Known {
             log_start: tiered.then_some(row.log_start),
             tiered_to: row.tiered_to,
+            leader_epoch: Some(row.leader_epoch),
             made_before: row.tp.partition < made,
             accept_loss: self.options.settings.switch("tidelog.accept.data.loss"),
         };

@@ -71,17 +71,13 @@ impl PartitionLog {
 
     fn check_epoch(&self, appender: &mut Appender, epoch: LeaderEpoch) -> Result<(), AppendError> {
         let current = self.epochs.load().latest().map(|entry| entry.epoch);
-        if current == Some(epoch) && !appender.epochs_unwritten {
+        if current == Some(epoch) {
             return Ok(());
         }
         if let Some(current) = current.filter(|current| epoch < *current) {
             return Err(AppendError::StaleEpoch { epoch, current });
         }
         self.begin_epoch_locked(appender, epoch);
-        if appender.epochs_unwritten {
-            self.write_epochs()?;
-            appender.epochs_unwritten = false;
-        }
         Ok(())
     }
 

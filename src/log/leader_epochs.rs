@@ -44,7 +44,8 @@ impl LeaderEpochs {
             let (epoch, start) = line.trim().split_once(' ')?;
             let entry =
                 EpochEntry { epoch: LeaderEpoch::new(epoch.parse().ok()?), start: Offset::new(start.parse().ok()?) };
-            if entries.last().is_some_and(|last| entry.epoch <= last.epoch || entry.start < last.start) {
+            let rises = entries.last().is_none_or(|last| entry.epoch > last.epoch && entry.start > last.start);
+            if !rises || entry.epoch < LeaderEpoch::ZERO || entry.start < Offset::ZERO {
                 return None;
             }
             entries.push(entry);
@@ -108,6 +109,12 @@ impl LeaderEpochs {
         }
     }
 
+    /// The entries that begin below `base`, none newer than `epoch`.
+    pub(super) fn before(&self, base: Offset, epoch: LeaderEpoch) -> Self {
+        let is_before = |entry: &&EpochEntry| entry.start < base && entry.epoch <= epoch;
+        Self { entries: self.entries.iter().take_while(is_before).copied().collect() }
+    }
+
     /// Forgets what begins at or behind `end`.
     pub(super) fn truncate_to(&mut self, end: Offset) {
         self.entries.retain(|entry| entry.start < end);
@@ -142,7 +149,16 @@ mod tests {
         let known = epochs(&[(0, 0), (3, 10), (4, 25)]);
         assert_eq!(known.to_text(), "0\n3\n0 0\n3 10\n4 25\n");
         assert_eq!(LeaderEpochs::parse(&known.to_text()), Some(known));
-        for bad in ["", "1\n0\n", "0\n2\n0 0\n", "0\n2\n1 5\n1 6\n", "0\n1\nx y\n"] {
+        for bad in [
+            "",
+            "1\n0\n",
+            "0\n2\n0 0\n",
+            "0\n2\n1 5\n1 6\n",
+            "0\n2\n1 5\n2 5\n",
+            "0\n1\n-1 5\n",
+            "0\n1\n1 -5\n",
+            "0\n1\nx y\n",
+        ] {
             assert_eq!(LeaderEpochs::parse(bad), None, "{bad:?}");
         }
     }

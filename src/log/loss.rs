@@ -17,9 +17,10 @@ use crate::record::{BatchBuilder, BatchSpec};
 
 use super::aside;
 use super::checkpoint::Checkpoint;
+use super::epochs_file;
 use super::error::{LogError, at};
 use super::names;
-use super::open::{Known, read_epochs};
+use super::open::Known;
 use super::segment::Segment;
 
 /// What the files of a log have to hold.
@@ -104,7 +105,7 @@ fn has_segments(disk: &dyn Disk, dir: &Path) -> Result<bool, LogError> {
 
 /// Puts batches without records behind a segment's last, up to `to`.
 pub(super) fn fill(disk: &dyn Disk, dir: &Path, segment: &Segment, to: Offset) -> Result<(), LogError> {
-    let epochs = read_epochs(disk, dir)?.unwrap_or_default();
+    let epochs = epochs_file::read(disk, dir)?.unwrap_or_default();
     while segment.next_offset() < to {
         let base = segment.next_offset();
         let last = to.prev().min(base + i64::from(i32::MAX - 1));

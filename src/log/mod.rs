@@ -5,6 +5,7 @@ mod append;
 mod aside;
 mod batches;
 mod checkpoint;
+mod epochs_file;
 mod error;
 mod index_file;
 mod leader_epochs;

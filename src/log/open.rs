@@ -21,10 +21,11 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::disk::Disk;
-use crate::model::Offset;
+use crate::model::{LeaderEpoch, Offset};
 
 use super::aside;
 use super::checkpoint::{self, Checkpoint, Recovery};
+use super::epochs_file::{self, OpenedEpochs};
 use super::error::{LogError, at};
 use super::leader_epochs::{EpochEntry, LeaderEpochs};
 use super::leftovers;
@@ -58,6 +59,8 @@ pub struct Known {
     pub log_start: Option<Offset>,
     /// The bucket has everything below it that has not expired.
     pub tiered_to: Option<Offset>,
+    /// The epoch that it is opened to be led in: none is newer.
+    pub leader_epoch: Option<LeaderEpoch>,
     /// There was a log.
     pub made_before: bool,
     /// What was lost is given up; its offsets are not given again.
@@ -81,6 +84,7 @@ pub struct Beginning {
 #[derive(Debug)]
 struct Found {
     segments: Vec<Arc<Segment>>,
+    epochs: OpenedEpochs,
     log_start: Offset,
     removed_below: Offset,
     /// A snapshot above it may not be believed, or does not help.
@@ -142,7 +146,7 @@ impl PartitionLog {
             let first_append_ms = known.and_then(|known| known.active_first_append_ms).or(counted);
             active.set_times(active.max_timestamp(), first_append_ms, now_ms);
         }
-        let Segments { segments, unsynced, lowest_scanned, report, .. } = recovered;
+        let Segments { segments, unsynced, lowest_scanned, scanned_epochs, report } = recovered;
         let lost = front_lost || tail_lost;
         if lost {
             removed_below = removed_below.max(segments.first().map_or(Offset::ZERO, |segment| segment.base));
@@ -150,6 +154,7 @@ impl PartitionLog {
         let found = Found {
             snapshot_limit: lowest_scanned.min(recovery_point).max(segments.first().map_or(Offset::ZERO, |s| s.base)),
             none_at: known.filter(|known| !known.recovery.has_producers).map(|_| recovery_point),
+            epochs: epochs_file::open(disk, dir, &segments, &scanned_epochs, besides.leader_epoch)?,
             segments,
             log_start,
             removed_below,
@@ -184,6 +189,7 @@ impl PartitionLog {
         }
         let found = Found {
             segments: vec![Arc::new(Segment::create(files, dir, beginning.start, 0)?)],
+            epochs: OpenedEpochs { epochs, unwritten: false },
             log_start: beginning.log_start,
             removed_below: beginning.start,
             snapshot_limit: beginning.start,
@@ -201,23 +207,14 @@ impl PartitionLog {
         found: Found,
         now_ms: i64,
     ) -> Result<Self, LogError> {
-        let Found { segments, log_start, removed_below, snapshot_limit, none_at } = found;
+        let Found { segments, epochs, log_start, removed_below, snapshot_limit, none_at } = found;
         let active = Arc::clone(segments.last().expect("a log has an active segment"));
         let end = active.next_offset();
-        let epochs = read_epochs(files.disk(), dir)?;
-        let rebuild_epochs = epochs.is_none();
-        let mut epochs = epochs.unwrap_or_default();
-        epochs.truncate_to(end.next());
         let none = none_at.filter(|at| *at <= snapshot_limit).map(|at| (at, Producers::default()));
         let newest = producer_snapshot::newest(files.disk(), dir, snapshot_limit, end)?;
         let known = newest.into_iter().chain(none).max_by_key(|(offset, _)| *offset);
         let (from, mut producers) = known.unwrap_or((Offset::ZERO, Producers::default()));
         recovery::replay(&segments, from, &mut producers, now_ms)?;
-        if rebuild_epochs {
-            recovery::headers(&segments, |header| {
-                epochs.begin(header.leader_epoch, header.base_offset);
-            })?;
-        }
         producers.settle(end);
         let log = Self {
             dir: dir.to_owned(),
@@ -226,7 +223,7 @@ impl PartitionLog {
             syncing: Mutex::new(()),
             writing_epochs: Mutex::new(()),
             segments: ArcSwap::from_pointee(segments),
-            epochs: ArcSwap::from_pointee(epochs),
+            epochs: ArcSwap::from_pointee(epochs.epochs),
             log_start: AtomicI64::new(log_start.get()),
             log_end: AtomicI64::new(end.get()),
             stable_end: AtomicI64::new(end.get()),
@@ -244,7 +241,7 @@ impl PartitionLog {
                 bytes_since_index: 0,
                 bytes_since_checkpoint: 0,
                 producers,
-                epochs_unwritten: rebuild_epochs,
+                epochs_unwritten: epochs.unwritten.then_some(Offset::ZERO),
                 unsynced: Vec::new(),
                 names_unsynced: true,
                 indexes_unsynced: Vec::new(),
@@ -260,7 +257,7 @@ impl PartitionLog {
     fn settle(&self, known: Option<&Checkpoint>, unsynced: &[Arc<Segment>], whole: bool) -> Result<(), LogError> {
         // What the file says is what is counted on until another is written.
         self.set_recovery(known.map_or_else(Recovery::default, |known| known.recovery));
-        let epochs_known = !self.appender.lock().epochs_unwritten || self.epochs.load().entries().is_empty();
+        let epochs_known = self.appender.lock().epochs_unwritten.is_none() || self.epochs.load().entries().is_empty();
         if whole && epochs_known && known.is_some_and(|known| known.recovery.point == self.log_end_offset().get()) {
             return Ok(());
         }
@@ -273,8 +270,7 @@ impl PartitionLog {
             recovery::rebuilt(self.disk(), &self.dir, segment.base)?;
         }
         if !epochs_known {
-            self.write_epochs()?;
-            self.appender.lock().epochs_unwritten = false;
+            self.write_owed_epochs()?;
         }
         self.checkpoint().map(|_| ())
     }
@@ -296,6 +292,8 @@ struct Segments {
     unsynced: Vec<Arc<Segment>>,
     /// The first offset that was indexed anew: aborted transactions are to be looked for from there.
     lowest_scanned: Offset,
+    /// What the batches that were scanned say.
+    scanned_epochs: LeaderEpochs,
     report: RecoveryReport,
 }
 
@@ -305,6 +303,7 @@ fn open_segments(opening: &Opening<'_>, bases: &[Offset], recovery: Recovery) ->
         segments: Vec::with_capacity(bases.len()),
         unsynced: Vec::new(),
         lowest_scanned: Offset::MAX,
+        scanned_epochs: LeaderEpochs::default(),
         report: RecoveryReport::default(),
     };
     for (number, &base) in bases.iter().enumerate() {
@@ -329,6 +328,9 @@ fn open_segments(opening: &Opening<'_>, bases: &[Offset], recovery: Recovery) ->
             found.report.scanned_bytes += scanned.bytes;
             found.report.torn_bytes += scanned.torn_bytes;
             found.lowest_scanned = found.lowest_scanned.min(scanned.from);
+            for entry in scanned.epochs.entries() {
+                found.scanned_epochs.begin(entry.epoch, entry.start);
+            }
             found.unsynced.push(Arc::clone(&segment));
         }
         found.segments.push(segment);
@@ -380,6 +382,7 @@ impl Segments {
     fn set_all_aside(&mut self, opening: &Opening<'_>) -> Result<(), LogError> {
         let bases: Vec<_> = self.segments.drain(..).map(|segment| segment.base).collect();
         self.unsynced.clear();
+        self.scanned_epochs = LeaderEpochs::default();
         set_aside(opening.files.disk(), opening.dir, &bases, opening.now_ms)?;
         self.report.segments_aside += bases.len();
         Ok(())
@@ -411,10 +414,4 @@ fn set_aside(disk: &dyn Disk, dir: &Path, bases: &[Offset], now_ms: i64) -> Resu
         }
     }
     disk.sync_dir(dir).map_err(at(dir))
-}
-
-pub(super) fn read_epochs(disk: &dyn Disk, dir: &Path) -> Result<Option<LeaderEpochs>, LogError> {
-    let path = dir.join(names::LEADER_EPOCHS);
-    let bytes = disk.read_all(&path).map_err(at(&path))?;
-    Ok(bytes.and_then(|bytes| LeaderEpochs::parse(std::str::from_utf8(&bytes).ok()?)))
 }

@@ -22,9 +22,8 @@ use crate::disk::Disk;
 use crate::model::{LeaderEpoch, Offset};
 
 use super::checkpoint::Recovery;
-use super::error::{LogError, at};
+use super::error::LogError;
 use super::leader_epochs::LeaderEpochs;
-use super::names;
 use super::open_files::OpenFiles;
 use super::options::LogOptions;
 use super::producers::{ActiveProducer, Producers};
@@ -71,8 +70,8 @@ pub(super) struct Appender {
     pub(super) bytes_since_index: u64,
     pub(super) bytes_since_checkpoint: u64,
     pub(super) producers: Producers,
-    /// The epoch file does not hold the newest epoch yet.
-    pub(super) epochs_unwritten: bool,
+    /// Where the first epoch begins that the epochs' file does not hold.
+    pub(super) epochs_unwritten: Option<Offset>,
     /// Segments with batches that are not synced, in order.
     pub(super) unsynced: Vec<Arc<Segment>>,
     /// Files were made whose names are not stable yet.
@@ -117,6 +116,11 @@ impl PartitionLog {
     /// The first offset whose transaction is not decided; the log end without one.
     pub fn last_stable_offset(&self) -> Offset {
         load(&self.first_unstable).min(self.log_end_offset())
+    }
+
+    /// Whether a failure has left it so that only a restart, with its recovery, can mend it.
+    pub fn is_broken(&self) -> bool {
+        self.appender.lock().broken
     }
 
     /// How far consumers may see, as it was last noted.
@@ -202,7 +206,7 @@ impl PartitionLog {
         self.epochs.load_full()
     }
 
-    /// A leader's epoch begins at the log end: known at once, its file written before the first append of it.
+    /// A leader's epoch begins at the log end: known at once, its file written before anything of it is stable.
     pub fn begin_epoch(&self, epoch: LeaderEpoch) {
         let mut appender = self.appender.lock();
         self.begin_epoch_locked(&mut appender, epoch);
@@ -210,17 +214,11 @@ impl PartitionLog {
 
     pub(super) fn begin_epoch_locked(&self, appender: &mut Appender, epoch: LeaderEpoch) {
         let mut epochs = LeaderEpochs::clone(&self.epochs.load());
-        if epochs.begin(epoch, self.log_end_offset()) {
+        let start = self.log_end_offset();
+        if epochs.begin(epoch, start) {
             self.epochs.store(Arc::new(epochs));
-            appender.epochs_unwritten = true;
+            appender.epochs_unwritten.get_or_insert(start);
         }
-    }
-
-    /// Writes what the table holds when its turn comes: two writers never disagree about the newest.
-    pub(super) fn write_epochs(&self) -> Result<(), LogError> {
-        let _one_at_a_time = self.writing_epochs.lock();
-        let path = self.dir.join(names::LEADER_EPOCHS);
-        self.disk().replace_durable(&path, self.epochs.load().to_text().as_bytes()).map_err(at(&path))
     }
 
     /// Producers that are remembered.

@@ -23,6 +23,7 @@ use crate::record::{BatchHeader, BatchView, control};
 
 use super::checkpoint::{IndexEntries, Recovery};
 use super::error::{LogError, at};
+use super::leader_epochs::LeaderEpochs;
 use super::leftovers;
 use super::names;
 use super::open_files::OpenFiles;
@@ -41,7 +42,7 @@ pub(super) struct Recovered {
 }
 
 /// A part of a segment that was read, and indexed anew.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scanned {
     /// Its first offset.
     pub(super) from: Offset,
@@ -49,6 +50,8 @@ pub(super) struct Scanned {
     pub(super) bytes: u64,
     /// Bytes behind the last good batch, now cut off.
     pub(super) torn_bytes: u64,
+    /// The epochs that its batches say.
+    pub(super) epochs: LeaderEpochs,
 }
 
 /// How a segment is to be opened.
@@ -223,6 +226,7 @@ fn scan(
     let mut scan = Scan::new(segment.file()?, start.position, file_bytes);
     let mut expected = start.expected;
     let mut since_index = 0;
+    let mut epochs = LeaderEpochs::default();
     let good_end = loop {
         let position = scan.position();
         match scan.next_batch() {
@@ -235,6 +239,7 @@ fn scan(
                     break position;
                 }
                 expected = header.next_offset();
+                epochs.begin(header.leader_epoch, header.base_offset);
                 segment.note_times(&header, header.last_offset(), now_ms);
                 if since_index > options.index_interval_bytes {
                     segment.index(header.last_offset(), position).map_err(at(segment.path()))?;
@@ -253,7 +258,8 @@ fn scan(
     if good_end < file_bytes {
         segment.file()?.set_len(good_end).map_err(at(segment.path()))?;
     }
-    Ok(Scanned { from: start.expected, bytes: good_end - start.position, torn_bytes: file_bytes - good_end })
+    let (bytes, torn_bytes) = (good_end - start.position, file_bytes - good_end);
+    Ok(Scanned { from: start.expected, bytes, torn_bytes, epochs })
 }
 
 /// Looks at the batches behind the last entry of the time index, up to `until`: one of them may hold the greatest

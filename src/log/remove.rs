@@ -15,7 +15,6 @@ use crate::model::Offset;
 
 use super::checkpoint::Checkpoint;
 use super::error::{LogError, at};
-use super::leader_epochs::LeaderEpochs;
 use super::leftovers;
 use super::partition_log::{PartitionLog, load};
 use super::segment::Segment;
@@ -107,21 +106,6 @@ impl PartitionLog {
             self.doomed.lock().extend(marked.into_iter().map(|path| (when_ms, path)));
         }
         self.disk().sync_dir(&self.dir).map_err(at(&self.dir))
-    }
-
-    /// Drops the epochs that no offset from the log start on belongs to. Appends do not wait for the file: with more epochs
-    /// than there are it is no less right.
-    fn forget_epochs(&self) -> Result<(), LogError> {
-        {
-            let _appends_wait = self.appender.lock();
-            let mut epochs = LeaderEpochs::clone(&self.epochs.load());
-            epochs.advance_to(self.log_start_offset());
-            if epochs == **self.epochs.load() {
-                return Ok(());
-            }
-            self.epochs.store(Arc::new(epochs));
-        }
-        self.write_epochs()
     }
 
     /// Removes files whose delay is over. Returns how many.

@@ -9,6 +9,9 @@
 //!
 //! A checkpoint is written when all that it claims is stable: batches, names, indexes and the producers' snapshot below
 //! the recovery point. Only then do older snapshots go.
+//!
+//! The file of the epochs is written before the first batch of a new epoch is synced (`epochs_file`). On a full disk it
+//! cannot be: that sync has done nothing yet, and another may succeed when there is room.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +23,7 @@ use super::checkpoint::{self, Checkpoint, Recovery};
 use super::error::{LogError, at};
 use super::leftovers;
 use super::names;
-use super::partition_log::{PartitionLog, load};
+use super::partition_log::{Appender, PartitionLog, load};
 use super::producer_snapshot;
 use super::segment::Segment;
 
@@ -33,18 +36,23 @@ impl PartitionLog {
 
     /// With the sync lock held.
     pub(super) fn sync_locked(&self) -> Result<Offset, LogError> {
-        let (target, segments, names, bytes, records) = {
+        let (target, segments, names, bytes, records) = loop {
             let mut appender = self.appender.lock();
             if appender.broken {
                 return Err(LogError::Broken);
             }
-            (
-                self.log_end_offset(),
-                std::mem::take(&mut appender.unsynced),
-                std::mem::take(&mut appender.names_unsynced),
-                self.unsynced_bytes.load(Ordering::Relaxed),
-                self.unsynced_records.load(Ordering::Relaxed),
-            )
+            if !self.owes_epochs(&appender) {
+                break (
+                    self.log_end_offset(),
+                    std::mem::take(&mut appender.unsynced),
+                    std::mem::take(&mut appender.names_unsynced),
+                    self.unsynced_bytes.load(Ordering::Relaxed),
+                    self.unsynced_records.load(Ordering::Relaxed),
+                );
+            }
+            // Appends go on meanwhile, and may begin another epoch.
+            drop(appender);
+            self.write_owed_epochs()?;
         };
         if let Err(error) = self.sync_all(&segments, names) {
             self.appender.lock().broken = true;
@@ -54,6 +62,11 @@ impl PartitionLog {
         self.unsynced_records.fetch_sub(records, Ordering::Relaxed);
         self.stable_end.fetch_max(target.get(), Ordering::AcqRel);
         Ok(self.stable_end())
+    }
+
+    /// Whether a sync would cover batches of an epoch that the file does not hold.
+    fn owes_epochs(&self, appender: &Appender) -> bool {
+        appender.epochs_unwritten.is_some_and(|start| start < self.log_end_offset())
     }
 
     pub(super) fn sync_all(&self, segments: &[Arc<Segment>], names: bool) -> Result<(), LogError> {

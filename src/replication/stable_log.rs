@@ -90,6 +90,8 @@ impl StableLog {
         // A panic must not leave the turn taken for ever: it counts as a failed sync.
         match catch_unwind(AssertUnwindSafe(|| self.log.sync())) {
             Ok(Ok(stable_end)) => self.advance(stable_end),
+            // The epochs' file had no room, and nothing was synced: the next checkpoint tries again.
+            Ok(Err(error)) if error.is_disk_full() && !self.log.is_broken() => self.health.note_full(),
             Ok(Err(error)) => self.fail(&error.to_string()),
             Err(_) => self.fail("a sync panicked"),
         }

@@ -46,7 +46,7 @@ pub fn check(log: &PartitionLog, before: &Note, after: &Note) -> Model {
     check_times(log, &found, log_start, end);
     check_producers(log, &of);
     check_aborted(log, &of);
-    check_epochs(log, &of, local_start, end);
+    check_epochs(log, &of, log_start, end);
     of
 }
 
@@ -104,9 +104,10 @@ fn check_aborted(log: &PartitionLog, of: &Model) {
     assert_eq!(found, expected, "aborted transactions");
 }
 
-fn check_epochs(log: &PartitionLog, of: &Model, local_start: Offset, end: Offset) {
+/// Also of what only the bucket would have: the log answers for its epochs.
+fn check_epochs(log: &PartitionLog, of: &Model, log_start: Offset, end: Offset) {
     let epochs = log.epochs();
-    for offset in local_start.get()..end.get() {
+    for offset in log_start.get()..end.get() {
         let offset = Offset::new(offset);
         assert_eq!(epochs.epoch_at(offset), model::epoch_at(&of.batches, offset), "epoch at {offset}: {epochs:?}");
     }

@@ -75,6 +75,7 @@ const KINDS: &[Kind] = &[
     kind("a producer snapshot", log::run, |sync| bytes(sync, ".snapshot")),
     kind("a log's checkpoint", log::run, |sync| bytes(sync, "tidelog-checkpoint.tmp")),
     kind("the name of a log's checkpoint", log::run, |sync| came(sync, "tidelog-checkpoint")),
+    kind("the epochs", log::run, |sync| bytes(sync, "leader-epoch-checkpoint.tmp")),
     kind("the name of the epochs", log::run, |sync| came(sync, "leader-epoch-checkpoint")),
     kind("the names of a new segment", log::run, segment_came),
     kind("a log's folders", log::run, folder_came),

@@ -25,6 +25,7 @@ const DURABLE: &[&str] = &[
     "src/disk/",
     "src/log/append",
     "src/log/checkpoint",
+    "src/log/epochs_file",
     "src/log/leftovers",
     "src/log/open.rs",
     "src/log/recovery",

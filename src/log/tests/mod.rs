@@ -1,6 +1,7 @@
 //! The log as a whole: against a model, under damage, over time.
 
 mod damage;
+mod epochs;
 mod faults;
 mod loss;
 mod model;

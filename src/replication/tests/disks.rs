@@ -21,6 +21,16 @@ struct Directory {
 
 impl Directory {
     fn new(config: &TopicConfig) -> Self {
+        let directory = Self::untouched(config);
+        // The epoch's file and the names are written with the first sync: they are not what is counted here.
+        for partition in [&directory.one, &directory.other] {
+            partition.append(&batch(), Acks::Leader).unwrap();
+            partition.checkpoint().unwrap();
+        }
+        directory
+    }
+
+    fn untouched(config: &TopicConfig) -> Self {
         let disk = RecordedDisk::new();
         let syncer = Syncer::start(1).unwrap();
         let health = LogDirHealth::new();
@@ -42,11 +52,6 @@ impl Directory {
             })
         };
         let (one, other) = (lead(0), lead(1));
-        // The epoch's file and the names are written with the first append: they are not what is counted here.
-        for partition in [&one, &other] {
-            partition.append(&batch(), Acks::Leader).unwrap();
-            partition.checkpoint().unwrap();
-        }
         Self { disk, syncer, health, one, other }
     }
 }
@@ -108,6 +113,20 @@ async fn one_sync_serves_all_appends_that_wait_for_it() {
     assert_eq!(syncs.load(Ordering::SeqCst), 2, "501 appends");
     directory.syncer.close();
     assert_eq!(directory.one.watermarks().high_watermark, Offset::new(502));
+}
+
+#[tokio::test]
+async fn a_disk_without_room_for_the_file_of_the_epochs_is_full_and_not_broken() {
+    let directory = Directory::untouched(&TopicConfig::default());
+    directory.disk.set_room(Some(batch().bytes().len() as u64));
+    let waits = append_one(&directory.one);
+    directory.syncer.close();
+    assert!(directory.health.is_online() && directory.health.is_full());
+    assert!(matches!(directory.one.append(&batch(), Acks::All), Err(AppendError::DiskFull)));
+    assert_eq!(directory.one.watermarks().high_watermark, Offset::ZERO);
+    directory.disk.set_room(None);
+    directory.one.checkpoint().unwrap();
+    waits.await.expect("with room it is synced, and whoever waited is told");
 }
 
 #[tokio::test]
