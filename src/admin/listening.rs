@@ -1,7 +1,8 @@
 //! The HTTP socket: there before the broker, so that health checks have an answer while logs are opened, and gone after it.
 //!
-//! Bounded: so many connections at once, the next waits in the system's queue; and whoever sends no request is let go, so that
-//! connections that were forgotten do not keep health checks out.
+//! Bounded: so many connections at once; where one more comes, the one that has been longest without a request is closed
+//! ([`Guests`]). Whoever connects has a while to ask, and a while between two requests. So neither connections that were
+//! forgotten nor those that are held on purpose keep health checks out.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,23 +11,26 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 
+use super::guests::{Guest, Guests};
 use super::routes::router;
 use super::status::Status;
 
 /// Connections at once.
 pub(super) const CONNECTIONS_MAX: usize = 128;
-/// How long a connection may be without the head of a request.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// How long a new connection may take over the head of its first request.
+const FIRST_HEAD: Duration = Duration::from_secs(5);
+/// How long a connection may take over the head of a later one: more than most who ask regularly leave between two.
+const LATER_HEAD: Duration = Duration::from_secs(65);
 /// How long to wait when the system gives no connection (too many open files): it gets better or it does not.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,22 +54,12 @@ pub struct BindError {
 impl AdminServer {
     /// Listens, and answers until it is stopped or dropped.
     pub async fn serve(listen: &str, status: Arc<Status>, clock: Arc<dyn Clock>) -> Result<Self, BindError> {
-        Self::serve_patiently(listen, status, clock, SILENCE_MAX).await
-    }
-
-    /// The same, with another bound on silence.
-    pub(super) async fn serve_patiently(
-        listen: &str,
-        status: Arc<Status>,
-        clock: Arc<dyn Clock>,
-        silence_max: Duration,
-    ) -> Result<Self, BindError> {
         let failed = |source| BindError { address: listen.to_owned(), source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
-        let (router, stopped) = (router(status), stop.clone());
-        let accepting = Accepting { listener, router, clock: Arc::clone(&clock), silence_max, stop: stopped };
+        let router = router(status, Arc::clone(&clock));
+        let accepting = Accepting { listener, router, clock: Arc::clone(&clock), stop: stop.clone() };
         let serving = tokio::spawn(accepting.run());
         tracing::info!(%address, "listening for HTTP");
         Ok(Self { address, clock, stop, serving })
@@ -97,45 +91,70 @@ struct Accepting {
     listener: TcpListener,
     router: Router,
     clock: Arc<dyn Clock>,
-    silence_max: Duration,
     stop: CancellationToken,
 }
 
 impl Accepting {
     async fn run(self) {
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let guests = Guests::new(CONNECTIONS_MAX);
         let graceful = GracefulShutdown::new();
-        let mut connections = tokio::task::JoinSet::new();
+        let mut connections = JoinSet::new();
         loop {
-            let next = async {
-                let slot = Arc::clone(&slots).acquire_owned().await;
-                (slot, self.listener.accept().await)
-            };
-            let (slot, accepted) = tokio::select! {
-                next = next => next,
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
                 Some(_) = connections.join_next() => continue,
                 () = self.stop.cancelled() => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(self.connection(stream, Arc::new(guests.admit()), &graceful));
+                }
                 Err(error) => {
                     tracing::debug!(%error, "no HTTP connection");
                     self.clock.sleep(PAUSE).await;
-                    continue;
                 }
-            };
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(self.silence_max)
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
-            let connection = graceful.watch(connection);
-            connections.spawn(async move {
-                // An error is the peer's business: it sees its connection closed.
-                let _ = connection.await;
-                drop(slot);
-            });
+            }
         }
         drop(self.listener);
+        guests.dismiss_silent();
         graceful.shutdown().await;
+    }
+
+    /// Answers on one connection until it ends, is silent for too long or its place is needed.
+    fn connection(
+        &self,
+        stream: TcpStream,
+        guest: Arc<Guest>,
+        graceful: &GracefulShutdown,
+    ) -> impl Future<Output = ()> + use<> {
+        let router = TowerToHyperService::new(self.router.clone());
+        let (asking, clock) = (Arc::clone(&guest), Arc::clone(&self.clock));
+        let service = service_fn(move |request| {
+            let (asks, answer) = (asking.asks(), router.call(request));
+            async move {
+                let answer = answer.await;
+                drop(asks);
+                answer
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(LATER_HEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        async move {
+            let asks_nothing = async {
+                clock.sleep(FIRST_HEAD).await;
+                if guest.has_asked() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                // An error is the peer's business: it sees its connection closed.
+                _ = connection => {}
+                () = asks_nothing => {}
+                () = guest.asked_to_leave() => {}
+            }
+        }
     }
 }

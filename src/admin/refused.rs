@@ -24,6 +24,21 @@ impl Refused {
         Self { code: StatusCode::NOT_FOUND, text: text.to_string() }
     }
 
+    /// There is such a thing, and that cannot be done with it.
+    pub(super) fn no_method(text: impl ToString) -> Self {
+        Self { code: StatusCode::METHOD_NOT_ALLOWED, text: text.to_string() }
+    }
+
+    /// What was asked makes no sense.
+    pub(super) fn bad(text: impl ToString) -> Self {
+        Self { code: StatusCode::BAD_REQUEST, text: text.to_string() }
+    }
+
+    /// What was asked did not come in time, or is longer than anything that can be asked.
+    pub(super) fn body(code: StatusCode, text: impl ToString) -> Self {
+        Self { code, text: text.to_string() }
+    }
+
     /// It cannot be done as things are.
     pub(super) fn conflict(text: impl ToString) -> Self {
         Self { code: StatusCode::CONFLICT, text: text.to_string() }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
@@ -32,8 +33,11 @@ pub(super) struct Wanted {
 /// The live segments of a partition, in order.
 pub(super) async fn live(
     State(status): State<Arc<Status>>,
-    Query(wanted): Query<Wanted>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<SegmentsPage>, Refused> {
+    let Query(wanted) = wanted.map_err(|error| {
+        Refused::bad(format!("{}; write /api/segments?topic=T&partition=P[&from=OFFSET]", error.body_text()))
+    })?;
     let broker = status.serving()?;
     let topics = broker.topics();
     let missing = || Refused::not_found(format!("there is no partition {}-{}", wanted.topic, wanted.partition));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 
 use crate::model::Offset;
 use crate::tiering::{SkipError, TierStatus};
@@ -21,8 +22,9 @@ pub(super) async fn status(State(status): State<Arc<Status>>) -> Result<Json<Vec
 /// Gives up what lies before an offset and is not in the bucket. JSON only: no web page can send that unasked.
 pub(super) async fn skip(
     State(status): State<Arc<Status>>,
-    Json(wish): Json<SkipWish>,
+    wish: Result<Json<SkipWish>, JsonRejection>,
 ) -> Result<Json<Skipped>, Refused> {
+    let Json(wish) = wish.map_err(|error| Refused::body(error.status(), error.body_text()))?;
     let broker = status.serving()?;
     let missing = || Refused::not_found(format!("there is no partition {}-{}", wish.topic, wish.partition));
     let partition = broker.partition(&wish.topic, wish.partition).ok_or_else(missing)?;

@@ -4,12 +4,12 @@ use metrics::{counter, gauge};
 
 /// Bytes of a frame that came in whole, its prefix included.
 pub(super) fn frame_received(bytes: usize) {
-    counter!("tidelog_net_received_bytes").increment(bytes as u64);
+    counter!("tidelog_net_received_bytes_total").increment(bytes as u64);
 }
 
 /// Bytes given to sockets.
 pub(super) fn sent(bytes: u64) {
-    counter!("tidelog_net_sent_bytes").increment(bytes);
+    counter!("tidelog_net_sent_bytes_total").increment(bytes);
 }
 
 /// A connection was taken.

@@ -108,6 +108,13 @@ fn metrics_are_named_alike() {
     let names: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     assert!(names.contains(&"process_resident_memory_bytes"), "{names:?}");
     assert!(names.iter().any(|name| name.starts_with("tidelog_object_storage_")), "{names:?}");
+    let mut before = "";
+    for line in body.lines() {
+        if let Some(name) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split(' ').next()) {
+            assert!(before.starts_with(&format!("# HELP {name} ")), "{line}");
+        }
+        before = line;
+    }
     for name in names {
         let ours = name.strip_prefix("tidelog_").and_then(|rest| rest.split('_').next());
         let rooms = ["net", "server", "broker", "log", "replication", "tiering", "object", "catalog", "coordinator"];
@@ -127,6 +134,13 @@ fn a_second_signal_ends_at_once() {
     serving.get("/healthz");
     serving.signal(Signal::TERM);
     serving.until_log("a second signal ends at once");
+    // HTTP is there until the end: whoever balances load sees that no more clients are wanted.
+    let mut answer = serving.get("/readyz");
+    while !answer.ends_with("stopping\n") {
+        assert!(answer.ends_with("ready\n"), "{answer}");
+        answer = serving.get("/readyz");
+    }
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     serving.signal(Signal::TERM);
     serving.ended().expect(128 + 15, "ending at once");
 }

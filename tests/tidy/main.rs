@@ -4,6 +4,7 @@
 //! shrink: an entry that is no longer needed fails its test until it is removed.
 
 mod imports;
+mod metrics;
 mod source;
 
 use source::{Source, sources};
