@@ -195,6 +195,11 @@ enum Place {
     Server(url::Url),
 }
 
+/// Whether `url` could name a catalog; asks nobody.
+pub fn check_url(url: &str) -> Result<(), OpenError> {
+    place(url).map(drop)
+}
+
 fn place(url: &str) -> Result<Place, OpenError> {
     if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
         return Ok(Place::File(PathBuf::from(path)));

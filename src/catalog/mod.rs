@@ -26,7 +26,7 @@ mod storage_error;
 mod topics;
 mod writer;
 
-pub use catalog::{Catalog, FORMAT_VERSION};
+pub use catalog::{Catalog, FORMAT_VERSION, check_url};
 pub use cluster::{BrokerRow, ClusterRow};
 pub use group_batches::GroupBatch;
 pub use group_lists::{Expiry, GroupHead};

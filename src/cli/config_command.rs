@@ -11,16 +11,17 @@ use crate::config::places::{BUCKET, CATALOG, HTTP, PLACES, is_place, without_pas
 use crate::config::{Assignment, Layers, Merged, Origin, ServeOptions, file};
 use crate::model::settings::BrokerSettings;
 
+use super::environment;
 use super::machine::hostname;
 use super::outcome::{Exit, Failure};
-use super::output::{print, print_json};
+use super::output::{print, print_json, tell};
 use super::serve_args::ServeArgs;
 use super::table::{table, text};
 
 /// What to do with settings.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Check a settings file: every name and value, all mistakes at once
+    /// Check a settings file: every name and value, all mistakes at once, and what `serve` would warn of
     Check(CheckArgs),
     /// Show the settings that `serve` would run with, and where each comes from
     Show(ShowArgs),
@@ -83,39 +84,48 @@ fn check(args: &CheckArgs) -> Result<(), Failure> {
     }
 }
 
-/// Every setting by itself, and those that are right together.
+/// Every setting by itself, and those that are right together. Mistakes are told in the file's order.
 fn check_all(assignments: Vec<Assignment>) -> Checked {
     let mut checked = Checked { settings: assignments.len(), ..Checked::default() };
+    let mut mistakes: Vec<(Option<usize>, String)> = Vec::new();
     let mut right = Vec::new();
     for assignment in assignments {
         match check_one(&assignment) {
-            Ok(Standing::Unused) => checked.unused.push(assignment.name.clone()),
-            Ok(Standing::Ours) => {}
-            Err(mistake) => {
-                checked.mistakes.push(mistake);
-                continue;
-            }
+            Ok(()) => right.push(assignment),
+            Err(mistake) => mistakes.push((assignment.origin.line(), mistake)),
         }
-        right.push(assignment);
     }
-    let layers = Layers { file: right, ..Layers::default() };
-    match layers.merge().and_then(|merged| ServeOptions::assemble(&merged, hostname)) {
-        Ok(options) => checked.warnings = options.warnings.into_iter().filter(|w| !w.contains("left out: ")).collect(),
-        Err(mistake) => checked.mistakes.push(mistake.to_string()),
+    loop {
+        let layers = Layers { file: right.clone(), ..Layers::default() };
+        let mistake = match layers.merge().and_then(|merged| ServeOptions::assemble(&merged, hostname)) {
+            Ok(options) => {
+                (checked.unused, checked.warnings) = (options.unused, options.warnings);
+                break;
+            }
+            Err(mistake) => mistake,
+        };
+        let line = mistake.line();
+        mistakes.push((line, mistake.to_string()));
+        // The rest is judged without it.
+        let before = right.len();
+        right.retain(|assignment| line.is_none() || assignment.origin.line() != line);
+        if right.len() == before {
+            break;
+        }
     }
-    checked.unused.sort();
-    checked.unused.dedup();
+    mistakes.sort_by_key(|(line, _)| line.unwrap_or(usize::MAX));
+    checked.mistakes = mistakes.into_iter().map(|(_, mistake)| mistake).collect();
     checked
 }
 
-fn check_one(assignment: &Assignment) -> Result<Standing, String> {
+fn check_one(assignment: &Assignment) -> Result<(), String> {
     let Assignment { name, value, origin } = assignment;
     let standing = judge(name, origin).map_err(|error| error.to_string())?;
     if standing == Standing::Ours && !is_place(name) {
         let alone = BTreeMap::from([(name.clone(), value.clone())]);
         BrokerSettings::new(alone).map_err(|error| format!("{origin}: {error}"))?;
     }
-    Ok(standing)
+    Ok(())
 }
 
 fn checked_text(args: &CheckArgs, checked: &Checked) -> String {
@@ -129,8 +139,12 @@ fn checked_text(args: &CheckArgs, checked: &Checked) -> String {
     if !checked.unused.is_empty() {
         out.push_str(&format!("without a meaning here: {}\n", checked.unused.join(", ")));
     }
-    if checked.mistakes.is_empty() {
-        out.push_str(&format!("{}: {} settings, fine\n", args.file.display(), checked.settings));
+    let (file, settings) = (args.file.display(), checked.settings);
+    match (checked.mistakes.len(), checked.warnings.len()) {
+        (0, 0) => out.push_str(&format!("{file}: {settings} settings, fine\n")),
+        (0, 1) => out.push_str(&format!("{file}: {settings} settings, no mistake, 1 warning\n")),
+        (0, warnings) => out.push_str(&format!("{file}: {settings} settings, no mistake, {warnings} warnings\n")),
+        _ => {}
     }
     out
 }
@@ -145,9 +159,10 @@ struct Shown {
 }
 
 fn show(args: &ShowArgs, matches: &ArgMatches) -> Result<(), Failure> {
-    let layers = args.serve.layers(matches, ServeArgs::set_variable().as_deref()).map_err(Failure::usage)?;
-    let merged = layers.merge().map_err(Failure::usage)?;
-    let options = ServeOptions::assemble(&merged, hostname).map_err(Failure::usage)?;
+    let (merged, options) = args.serve.assemble(matches)?;
+    for warning in environment::warning().iter().chain(&options.warnings) {
+        tell(&format!("warning: {warning}"));
+    }
     let mut settings = effective(&merged, &options);
     settings.retain(|setting| !args.changed || setting.place.is_some());
     if args.json {

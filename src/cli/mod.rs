@@ -1,11 +1,12 @@
 //! Layer 8: the command line: a file per subcommand.
 //!
-//! In reading order: what can be typed ([`command`]), how a run ends ([`outcome`]), where output goes ([`output`],
+//! In reading order: what can be typed ([`command`], `environment`), how a run ends ([`outcome`]), where output goes ([`output`],
 //! [`table`]), what a command runs on ([`machine`], [`signals`]) and which one runs ([`mod@run`]); the broker ([`serve`]) and its settings
 //! ([`config_command`]); then what speaks to any Kafka: [`topics`], [`produce`], [`consume`]; and
 //! what asks a broker's admin API and its bucket: [`tier`], [`segments`]; and all of it at once: [`demo`].
 
 pub mod command;
+mod environment;
 pub mod machine;
 pub mod outcome;
 pub mod output;

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use super::command::{Command, Tidelog};
+use super::environment::without_empty;
 use super::outcome::Exit;
 use super::{config_command, consume, demo, output, produce, segments, serve, tier, topics};
 
 /// Runs the command that was typed.
 pub fn run() -> ExitCode {
-    let matches = match Tidelog::command().try_get_matches() {
+    let matches = match without_empty(Tidelog::command()).try_get_matches() {
         Ok(matches) => matches,
         Err(told) => {
             // Help and version are errors to clap, and go to standard output.

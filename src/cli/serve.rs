@@ -2,15 +2,15 @@
 
 use clap::ArgMatches;
 
+use crate::config::ServeOptions;
 use crate::config::places::without_password;
-use crate::config::{Layers, ServeOptions};
 use crate::telemetry::{LogFormat, start_logs, start_metrics};
 
-use super::machine::{hostname, on_runtime};
+use super::machine::on_runtime;
 use super::outcome::Failure;
 use super::running::Running;
 use super::serve_args::ServeArgs;
-use super::{output, signals};
+use super::{environment, output, signals};
 
 /// Files beside segments and connections: the catalog, the bucket's connections, HTTP, the active segments' indexes.
 const OTHER_FILES: usize = 1_024;
@@ -19,22 +19,15 @@ const CONNECTIONS_MIN: usize = 64;
 
 /// Runs a broker until it is asked to stop.
 pub fn run(args: &ServeArgs, matches: &ArgMatches) -> Result<(), Failure> {
-    let layers = args.layers(matches, ServeArgs::set_variable().as_deref()).map_err(Failure::usage)?;
+    let (_, mut options) = args.assemble(matches)?;
     let logs = args.logs();
     start_logs(&logs).map_err(Failure::usage)?;
     start_metrics().map_err(Failure::failed)?;
-    let mut options = options(layers)?;
-    make_room_for_files(&mut options);
-    on_runtime(serve(options, logs.format))
-}
-
-fn options(layers: Layers) -> Result<ServeOptions, Failure> {
-    let merged = layers.merge().map_err(Failure::usage)?;
-    let options = ServeOptions::assemble(&merged, hostname).map_err(Failure::usage)?;
-    for warning in &options.warnings {
+    for warning in options.unused_warning().iter().chain(&environment::warning()).chain(&options.warnings) {
         tracing::warn!("{warning}");
     }
-    Ok(options)
+    make_room_for_files(&mut options);
+    on_runtime(serve(options, logs.format))
 }
 
 /// Connections and segments are files, and what a shell gives is too few for them: takes as many as the system allows, and

@@ -6,10 +6,14 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 
 use crate::config::places::{BUCKET, CATALOG, HTTP};
-use crate::config::{Assignment, ConfigError, Layers, Origin, file};
+use crate::config::{Assignment, ConfigError, Layers, Merged, Origin, ServeOptions, file};
 use crate::telemetry::{LogFormat, LogOptions};
 
-const SET_VARIABLE: &str = "TIDELOG_SET";
+use super::machine::hostname;
+use super::outcome::Failure;
+
+/// Settings in the environment.
+pub(super) const SET_VARIABLE: &str = "TIDELOG_SET";
 
 /// Where a broker listens, where its data lies, and its settings.
 #[derive(Debug, Args)]
@@ -77,6 +81,15 @@ impl ServeArgs {
             LogFormatArg::Json => LogFormat::Json,
         };
         LogOptions { format, filter: self.log.clone() }
+    }
+
+    /// What a broker would run with; a failure where it would not. `matches` are those that these arguments were made of.
+    pub(super) fn assemble(&self, matches: &ArgMatches) -> Result<(Merged, ServeOptions), Failure> {
+        let layers = self.layers(matches, Self::set_variable().as_deref()).map_err(Failure::usage)?;
+        self.logs().check().map_err(Failure::usage)?;
+        let merged = layers.merge().map_err(Failure::usage)?;
+        let options = ServeOptions::assemble(&merged, hostname).map_err(Failure::usage)?;
+        Ok((merged, options))
     }
 
     /// What each source says. `matches` are those that these arguments were made of; `set_variable` is what the

@@ -85,6 +85,14 @@ pub enum ConfigError {
     /// Values that are fine by themselves and not together.
     #[error("{0}")]
     Together(#[from] InvalidSetting),
+    /// Not the URL of a bucket or a catalog. The value may hold a password, and the reason shows what may be shown.
+    #[error("{origin}: {reason}")]
+    Misplaced {
+        /// Where it was given.
+        origin: Origin,
+        /// What is wrong, and what helps.
+        reason: String,
+    },
     /// Not an address, a listener, a folder.
     #[error("{origin}: {name}={value}: {reason}")]
     Unfit {
@@ -97,4 +105,21 @@ pub enum ConfigError {
         /// What is wrong, and what helps.
         reason: String,
     },
+}
+
+impl ConfigError {
+    /// The line of the settings file that it is about; none where it is about no single one.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Syntax { line, .. } => Some(*line),
+            Self::NotAnAssignment { origin, .. }
+            | Self::Unknown { origin, .. }
+            | Self::OfTopics { origin, .. }
+            | Self::OnlyOfTopics { origin, .. }
+            | Self::Invalid { origin, .. }
+            | Self::Misplaced { origin, .. }
+            | Self::Unfit { origin, .. } => origin.line(),
+            Self::Read { .. } | Self::Contradiction { .. } | Self::Together(_) => None,
+        }
+    }
 }

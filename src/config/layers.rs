@@ -33,21 +33,29 @@ pub struct Layers {
 pub struct Merged {
     values: BTreeMap<String, Value>,
     unused: BTreeMap<String, Value>,
+    repeated: Vec<Repeated>,
 }
+
+/// A name that the file gives twice, and where.
+pub type Repeated = (String, Origin, Origin);
 
 impl Layers {
     /// Checks names, and decides between the sources.
     pub fn merge(self) -> Result<Merged, ConfigError> {
         let mut merged = Merged::default();
         for layer in [self.file, self.environment, self.flags] {
-            merged.lay_over(one_layer(layer)?)?;
+            let layer = one_layer(layer, &mut merged.repeated)?;
+            merged.lay_over(layer)?;
         }
         Ok(merged)
     }
 }
 
 /// One source without repetitions.
-fn one_layer(assignments: Vec<Assignment>) -> Result<BTreeMap<String, Value>, ConfigError> {
+fn one_layer(
+    assignments: Vec<Assignment>,
+    repeated: &mut Vec<Repeated>,
+) -> Result<BTreeMap<String, Value>, ConfigError> {
     let mut layer: BTreeMap<String, Value> = BTreeMap::new();
     for Assignment { name, value, origin } in assignments {
         // A flag of its own and --set may both name one setting; within one of them the last counts.
@@ -57,6 +65,9 @@ fn one_layer(assignments: Vec<Assignment>) -> Result<BTreeMap<String, Value>, Co
         {
             let second = Box::new(Value { text: value, origin });
             return Err(ConfigError::Contradiction { name, first: Box::new(before.clone()), second });
+        }
+        if let Some(before) = layer.get(&name).filter(|_| is_file) {
+            repeated.push((name.clone(), before.origin.clone(), origin.clone()));
         }
         layer.insert(name, Value { text: value, origin });
     }
@@ -99,6 +110,17 @@ impl Merged {
     /// Kafka's names without a meaning here.
     pub fn unused(&self) -> impl Iterator<Item = &str> {
         self.unused.keys().map(String::as_str)
+    }
+
+    /// Names that the file gives more than once.
+    pub fn repeated(&self) -> &[Repeated] {
+        &self.repeated
+    }
+
+    /// The error over a value that cannot be used.
+    pub(super) fn unfit(&self, name: &'static str, reason: String) -> ConfigError {
+        let value = self.get(name).map(|value| value.text.clone()).unwrap_or_default();
+        ConfigError::Unfit { origin: self.origin(name), name, value, reason }
     }
 
     /// Where a setting's value came from.

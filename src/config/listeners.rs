@@ -46,16 +46,26 @@ pub struct Protocols<'a> {
 
 impl Protocols<'_> {
     fn is_for_clients(self, name: &str) -> bool {
+        self.protocol(name).as_deref() == Some("PLAINTEXT")
+    }
+
+    /// Whether clients of the listener of that name are protected: by TLS, a password or both.
+    fn is_protected(self, name: &str) -> bool {
+        self.protocol(name).is_some_and(|protocol| protocol != "PLAINTEXT")
+    }
+
+    /// The protocol of a listener; none where it is not for clients.
+    fn protocol(self, name: &str) -> Option<String> {
         let items = |list: &'_ str| list.split(',').map(|item| item.trim().to_ascii_uppercase()).collect::<Vec<_>>();
         let name = name.to_ascii_uppercase();
         if items(self.controllers).contains(&name) {
-            return false;
+            return None;
         }
         let mapped = items(self.map).into_iter().find_map(|item| {
             let (listener, protocol) = item.split_once(':')?;
             (listener.trim() == name).then(|| protocol.trim().to_owned())
         });
-        mapped.unwrap_or(name) == "PLAINTEXT"
+        Some(mapped.unwrap_or(name))
     }
 }
 
@@ -66,22 +76,25 @@ pub struct Taken {
     pub endpoint: Endpoint,
     /// Listeners that were left out.
     pub left: Vec<String>,
+    /// Those of them whose clients would have been protected.
+    pub protected: Vec<String>,
 }
 
 /// The plaintext listener of a list; `HOST:PORT` alone is one too.
 pub fn plaintext(list: &str, protocols: Protocols<'_>) -> Result<Taken, String> {
     let mut taken = None;
-    let mut left = Vec::new();
+    let (mut left, mut protected) = (Vec::new(), Vec::new());
     for listener in list.split(',').map(str::trim).filter(|listener| !listener.is_empty()) {
         let (name, address) = listener.split_once("://").unwrap_or(("PLAINTEXT", listener));
         if taken.is_none() && protocols.is_for_clients(name) {
             taken = Some(host_and_port(address)?);
         } else {
             left.push(listener.to_owned());
+            protected.extend(protocols.is_protected(name).then(|| listener.to_owned()));
         }
     }
     match taken {
-        Some(endpoint) => Ok(Taken { endpoint, left }),
+        Some(endpoint) => Ok(Taken { endpoint, left, protected }),
         None => Err("there is no PLAINTEXT listener in it, and no other kind is served; write HOST:PORT".to_owned()),
     }
 }

@@ -2,8 +2,10 @@
 //! room's options. Only assembles: what settings there are and what they mean is `model::settings`' business.
 //!
 //! In reading order: one value and where it came from ([`origin`]), the file ([`mod@file`]), which names there are
-//! ([`names`]), several sources made one ([`layers`]), addresses ([`listeners`]), the options of a broker ([`serve`]).
+//! ([`names`]), several sources made one ([`layers`]), addresses ([`listeners`]), what a user should know (`concerns`), the options of a
+//! broker ([`serve`]).
 
+mod concerns;
 pub mod error;
 pub mod file;
 pub mod layers;

@@ -22,6 +22,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The line of the settings file.
+    pub const fn line(&self) -> Option<usize> {
+        match self {
+            Self::File { line, .. } => Some(*line),
+            Self::Default | Self::Environment(_) | Self::Flag(_) => None,
+        }
+    }
+
     /// One word, for programs.
     pub const fn kind(&self) -> &'static str {
         match self {

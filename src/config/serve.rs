@@ -10,9 +10,10 @@ use crate::model::settings::BrokerSettings;
 use crate::object_storage::BucketOptions;
 use crate::server::ServerOptions;
 
+use super::concerns::{concerns, refuse, without_meaning};
 use super::error::ConfigError;
 use super::layers::Merged;
-use super::listeners::{self, Protocols, is_wildcard, shown};
+use super::listeners::{self, Protocols, Taken, is_wildcard, shown};
 use super::places::{BUCKET, CATALOG, HTTP};
 
 const DATA_DIR: &str = "./tidelog-data";
@@ -30,6 +31,8 @@ pub struct ServeOptions {
     pub http: String,
     /// What a user should know about what was given: once, at start.
     pub warnings: Vec<String>,
+    /// Kafka's settings that were given and mean nothing here.
+    pub unused: Vec<String>,
 }
 
 impl ServeOptions {
@@ -37,11 +40,13 @@ impl ServeOptions {
     /// interface and nobody says how it is reached.
     pub fn assemble(merged: &Merged, hostname: impl FnOnce() -> String) -> Result<Self, ConfigError> {
         let settings = merged.broker_settings()?;
-        let mut warnings = unused_warning(merged).into_iter().collect::<Vec<_>>();
+        let mut warnings = Vec::new();
         let data_dir = data_dir(merged)?;
         let listen = listener(merged, "listeners", &mut warnings)?;
+        let unserved = listen.as_ref().map(|taken| taken.protected.clone()).unwrap_or_default();
+        let listen = listen.map(|taken| taken.endpoint);
         let advertised = match listener(merged, "advertised.listeners", &mut warnings)? {
-            Some(advertised) => advertised,
+            Some(advertised) => advertised.endpoint,
             None => advertised_by_default(listen.as_ref(), hostname, &mut warnings),
         };
         let server = ServerOptions {
@@ -53,12 +58,21 @@ impl ServeOptions {
             merged.get(CATALOG).map_or_else(|| format!("sqlite://{}", data_dir.join("catalog.db").display()), text);
         let bucket_url = match merged.get(BUCKET) {
             Some(value) => text(value),
-            None => file_url(&data_dir.join("bucket")).map_err(|reason| unfit(merged, "log.dirs", reason))?,
+            None => file_url(&data_dir.join("bucket")).map_err(|reason| merged.unfit("log.dirs", reason))?,
         };
         let broker_id = BrokerId(i32::try_from(settings.number("node.id")).unwrap_or(i32::MAX));
         let bucket = BucketOptions::from_settings(&settings)?;
         let broker = BrokerOptions { broker_id, data_dir, advertised, catalog_url, bucket_url, bucket, settings };
-        Ok(Self { broker, server, http, warnings })
+        refuse(merged, &broker.settings)?;
+        warnings.splice(..0, concerns(merged, &broker.settings, &unserved));
+        Ok(Self { broker, server, http, warnings, unused: without_meaning(merged) })
+    }
+
+    /// What there is to say about settings that mean nothing.
+    pub fn unused_warning(&self) -> Option<String> {
+        let names = || self.unused.join(", ");
+        (!self.unused.is_empty())
+            .then(|| format!("Kafka settings that mean nothing here and were left out: {}", names()))
     }
 
     /// The settings in effect.
@@ -71,42 +85,31 @@ fn text(value: &super::origin::Value) -> String {
     value.text.clone()
 }
 
-fn unfit(merged: &Merged, name: &'static str, reason: String) -> ConfigError {
-    let value = merged.get(name).map(text).unwrap_or_default();
-    ConfigError::Unfit { origin: merged.origin(name), name, value, reason }
-}
-
-fn unused_warning(merged: &Merged) -> Option<String> {
-    let names: Vec<&str> = merged.unused().collect();
-    (!names.is_empty())
-        .then(|| format!("Kafka settings that mean nothing here and were left out: {}", names.join(", ")))
-}
-
 fn data_dir(merged: &Merged) -> Result<PathBuf, ConfigError> {
     let given = merged.get("log.dirs").map_or(DATA_DIR, |value| value.text.as_str());
     if given.contains(',') {
         let reason = "one data directory is used, not several; name one".to_owned();
-        return Err(unfit(merged, "log.dirs", reason));
+        return Err(merged.unfit("log.dirs", reason));
     }
-    std::path::absolute(given).map_err(|error| unfit(merged, "log.dirs", format!("not a folder's name: {error}")))
+    std::path::absolute(given).map_err(|error| merged.unfit("log.dirs", format!("not a folder's name: {error}")))
 }
 
-fn listener(merged: &Merged, name: &'static str, warnings: &mut Vec<String>) -> Result<Option<Endpoint>, ConfigError> {
+fn listener(merged: &Merged, name: &'static str, warnings: &mut Vec<String>) -> Result<Option<Taken>, ConfigError> {
     let Some(value) = merged.get(name) else { return Ok(None) };
     let protocols = Protocols {
         map: merged.get_unused("listener.security.protocol.map").unwrap_or_default(),
         controllers: merged.get_unused("controller.listener.names").unwrap_or_default(),
     };
-    let taken = listeners::plaintext(&value.text, protocols).map_err(|reason| unfit(merged, name, reason))?;
+    let taken = listeners::plaintext(&value.text, protocols).map_err(|reason| merged.unfit(name, reason))?;
     if !taken.left.is_empty() {
         let (left, used) = (taken.left.join(", "), shown(&taken.endpoint));
         warnings.push(format!("of {name} only {used} is used; left out: {left}"));
     }
     if name == "advertised.listeners" && is_wildcard(&taken.endpoint.host) {
         let reason = "clients cannot connect to every interface; name the host that they reach".to_owned();
-        return Err(unfit(merged, name, reason));
+        return Err(merged.unfit(name, reason));
     }
-    Ok(Some(taken.endpoint))
+    Ok(Some(taken))
 }
 
 fn advertised_by_default(
@@ -126,7 +129,7 @@ fn advertised_by_default(
 
 fn address(merged: &Merged, name: &'static str, default: &str) -> Result<String, ConfigError> {
     let given = merged.get(name).map_or(default, |value| value.text.as_str());
-    let endpoint = listeners::host_and_port(given).map_err(|reason| unfit(merged, name, reason))?;
+    let endpoint = listeners::host_and_port(given).map_err(|reason| merged.unfit(name, reason))?;
     Ok(shown(&endpoint))
 }
 

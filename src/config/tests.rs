@@ -94,9 +94,9 @@ fn a_kafka_users_file_can_be_pointed_at() {
     assert_eq!(options.broker.data_dir, PathBuf::from("/tmp/kraft-combined-logs"));
     assert_eq!(options.server.listen, "0.0.0.0:9092");
     assert_eq!(options.broker.advertised, endpoint("kafka.example", 19092));
-    let unused: Vec<_> = options.warnings.iter().filter(|warning| warning.contains("mean nothing")).collect();
-    assert_eq!(unused.len(), 1, "once: {:?}", options.warnings);
-    assert!(unused[0].contains("process.roles") && unused[0].contains("num.network.threads"), "{}", unused[0]);
+    let unused = options.unused_warning().unwrap();
+    assert!(unused.contains("process.roles") && unused.contains("num.network.threads"), "{unused}");
+    assert!(!options.warnings.iter().any(|warning| warning.contains("ACCESS CONTROL")), "{:?}", options.warnings);
     assert!(options.warnings.iter().any(|warning| warning.contains("CONTROLLER://:9093")));
 }
 
@@ -118,6 +118,11 @@ fn mistakes_name_the_place_and_the_remedy() {
         ("listeners=SSL://:1", ["line 1: listeners=SSL://:1", "HOST:PORT"]),
         ("advertised.listeners=0.0.0.0:1", ["line 1", "cannot connect to every interface"]),
         ("tidelog.http=9600", ["tidelog.http=9600", "HOST:PORT"]),
+        ("tidelog.bucket=foo", ["line 1: 'foo' is not a bucket", "s3://bucket/prefix"]),
+        ("tidelog.catalog=mysql://a:b@c/d", ["line 1: ", "sqlite://PATH"]),
+        ("default.replication.factor=3", ["line 1: default.replication.factor=3", "set it to 1"]),
+        ("log.retention.hours=-5", ["line 1", "log.retention.hours: Value must be at least -1"]),
+        ("log.roll.hours=0", ["line 1", "log.roll.hours: Value must be at least 1"]),
         ("retention.ms=1", ["line 1", "'log.retention.ms'"]),
         ("log.local.retention.ms=10\nlog.retention.ms=5", ["local.retention.ms", "10"]),
     ] {
@@ -137,4 +142,26 @@ fn a_flag_of_its_own_and_set_must_agree() {
     assert!(error.contains("--listen says listeners=h:1, --set says h:2"), "{error}");
     let twice = Layers { flags: vec![flag("node.id", "2"), flag("node.id", "3")], ..Layers::default() };
     assert_eq!(assemble(twice).unwrap().broker.broker_id, BrokerId(3), "the last counts");
+}
+
+#[test]
+fn what_is_taken_without_effect_is_told() {
+    let options = from_file(
+        "listeners=SASL_SSL://:9093,PLAINTEXT://127.0.0.1:9092\nauthorizer.class.name=a.B\nssl.keystore.location=/k\n\
+         ssl.client.auth=none\nbackground.threads=3\nlog.cleanup.policy=compact\nmin.insync.replicas=2\n\
+         num.partitions=1\nnum.partitions=2\n",
+    )
+    .unwrap();
+    let parts = [
+        "NO ACCESS CONTROL, though this asks for some: SASL_SSL://:9093, authorizer.class.name, ssl.keystore.location. ",
+        "num.partitions is set twice: server.properties, line 8 and server.properties, line 9",
+        "log.cleanup.policy=compact",
+        "min.insync.replicas=2",
+        "of listeners only 127.0.0.1:9092 is used",
+    ];
+    assert_eq!(options.warnings.len(), parts.len(), "{:#?}", options.warnings);
+    for (warning, part) in options.warnings.iter().zip(parts) {
+        assert!(warning.contains(part), "{part}: {warning}");
+    }
+    assert_eq!(options.unused, ["background.threads", "ssl.client.auth"]);
 }

@@ -45,6 +45,7 @@ pub use key::DataName;
 pub use memory::MemoryStore;
 pub use metered::Counts;
 pub use object_key::{KeyPrefix, ObjectKey};
+pub use open::check_url;
 pub use options::BucketOptions;
 pub use self_test::{SelfTestError, SelfTestReport};
 pub use store::{Expect, Listed, Store, Version};

@@ -15,6 +15,18 @@ use super::options::BucketOptions;
 use super::remote;
 use super::store::Store;
 
+/// Whether `url` could name a bucket; asks nobody.
+pub fn check_url(url: &str) -> Result<(), OpenError> {
+    let bad = |why: &str| OpenError::BadUrl { url: without_secrets(url), why: why.to_owned() };
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("it has no scheme"))?;
+    match scheme {
+        "memory" => Ok(()),
+        "file" => folder(url, rest).map(drop).ok_or_else(|| bad("it names no folder")),
+        _ if remote::is_place(url)? => Ok(()),
+        _ => Err(bad("its kind is not known")),
+    }
+}
+
 /// Opens the store that `url` names.
 pub(super) async fn store(
     url: &str,

@@ -49,18 +49,29 @@ use super::store::{Expect, Listed, Page, PageToken, Part, PartTag, Store, Unfini
 /// No control file comes near this; more is somebody else's file.
 const CONTROL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Opens the bucket that the rest of a URL names; `None` where the scheme is not a cloud's.
-pub(super) async fn open(
-    url: &str,
-    options: &BucketOptions,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<Arc<dyn Store>>, OpenError> {
+/// Whether it names a cloud's bucket.
+pub(super) fn is_place(url: &str) -> Result<bool, OpenError> {
+    Ok(cloud_place(url)?.is_some())
+}
+
+/// What the rest of a URL names; `None` where the scheme is not a cloud's.
+fn cloud_place(url: &str) -> Result<Option<(&str, Place)>, OpenError> {
     let Some((scheme, rest)) = url.split_once("://") else { return Ok(None) };
     if !matches!(scheme, "s3" | "gs" | "az") {
         return Ok(None);
     }
     let place = Place::parse(rest)
         .map_err(|why| OpenError::BadUrl { url: super::open::without_secrets(url), why: why.to_owned() })?;
+    Ok(Some((scheme, place)))
+}
+
+/// Opens the bucket that the rest of a URL names; `None` where the scheme is not a cloud's.
+pub(super) async fn open(
+    url: &str,
+    options: &BucketOptions,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn Store>>, OpenError> {
+    let Some((scheme, place)) = cloud_place(url)? else { return Ok(None) };
     let remote = match scheme {
         "s3" => s3::open(place, &options.s3, Arc::clone(clock)).await?,
         "gs" => gcs::open(place, &options.gcs)?,

@@ -47,11 +47,21 @@ pub enum LogsError {
 /// Said before what the user says, which counts: libraries that warn about what is tried in vain and not needed.
 const QUIET: &str = "aws_config=error";
 
+impl LogOptions {
+    /// Whether logs could be started so.
+    pub fn check(&self) -> Result<(), LogsError> {
+        self.lines().map(drop)
+    }
+
+    fn lines(&self) -> Result<EnvFilter, LogsError> {
+        EnvFilter::try_new(format!("{QUIET},{}", self.filter))
+            .map_err(|source| LogsError::Filter { filter: self.filter.clone(), source })
+    }
+}
+
 /// Starts logging, for the rest of the process. A panic becomes a log line too.
 pub fn start_logs(options: &LogOptions) -> Result<(), LogsError> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", options.filter))
-        .map_err(|source| LogsError::Filter { filter: options.filter.clone(), source })?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(options.lines()?);
     match options.format {
         LogFormat::Text => {
             let colours = io::stderr().is_terminal();

@@ -1,6 +1,6 @@
 //! `tidelog config`: every mistake at once, and where each value comes from.
 
-use crate::home::Home;
+use crate::home::{Ended, Home};
 
 #[test]
 fn a_file_is_checked_whole() {
@@ -18,6 +18,16 @@ fn a_file_is_checked_whole() {
     let json = home.run(&["config", "check", "bad.properties", "--json"]);
     let checked: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(checked["mistakes"].as_array().unwrap().len(), 3);
+    home.write(
+        "order.properties",
+        "log.dirs=/a,/b\nnum.partition=3\nlisteners=SSL://:1\ndefault.replication.factor=3\n",
+    );
+    let order = home.run(&["config", "check", "order.properties", "--json"]);
+    let order: serde_json::Value = serde_json::from_str(&order.out).unwrap();
+    for (number, mistake) in order["mistakes"].as_array().unwrap().iter().enumerate() {
+        assert!(mistake.as_str().unwrap().contains(&format!("line {}", number + 1)), "{order}");
+    }
+    assert_eq!(order["mistakes"].as_array().unwrap().len(), 4);
     home.run(&["config", "check", "nowhere.properties"]).expect(2, "nowhere.properties");
 }
 
@@ -44,4 +54,56 @@ fn every_value_says_where_it_comes_from() {
     assert!(row("log.dirs").0.ends_with("/here"));
     assert_eq!(shown.as_array().unwrap().len(), 4);
     home.run(&["config", "show"]).expect(0, "log.segment.bytes");
+}
+
+/// The warnings of `serve`, which ends over an address that is taken.
+fn warned(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = taken.local_addr().unwrap().to_string();
+    let own = ["serve", "--http", &http, "--listen", "127.0.0.1:0"];
+    let mut command = home.command(&[own.as_slice(), arguments].concat());
+    let ended = Ended::of(&command.envs(environment.iter().copied()).output().unwrap());
+    ended.expect(1, "--http");
+    ended.err
+}
+
+#[test]
+fn a_check_says_what_serve_would() {
+    let home = Home::new();
+    home.write(
+        "server.properties",
+        "advertised.listeners=SASL_SSL://h:1,PLAINTEXT://h:2\nauthorizer.class.name=x.Y\nlog.cleanup.policy=compact\n\
+         min.insync.replicas=2\nnum.partitions=1\nnum.partitions=2\n",
+    );
+    let check = home.run(&["config", "check", "server.properties"]);
+    check.expect(0, "6 settings, no mistake, 5 warnings");
+    let serve = warned(&home, &["--config", "server.properties"], &[]);
+    for warning in check.out.lines().filter_map(|line| line.strip_prefix("warning: ")) {
+        assert!(serve.contains(warning), "{warning:?} is not in {serve}");
+    }
+    check.expect(0, "NO ACCESS CONTROL, though this asks for some: authorizer.class.name");
+    check.expect(0, "num.partitions is set twice: server.properties, line 5 and server.properties, line 6");
+}
+
+#[test]
+fn show_refuses_what_serve_refuses() {
+    let home = Home::new();
+    for (arguments, said) in [
+        (["--bucket", "foo"], "'foo' is not a bucket"),
+        (["--catalog", "nonsense"], "sqlite://PATH"),
+        (["--log", "nonsense=foo"], "log filter"),
+        (["--set", "default.replication.factor=3"], "set it to 1"),
+    ] {
+        for command in [&["serve"][..], &["config", "show"]] {
+            home.run(&[command, &arguments].concat()).expect(2, said);
+        }
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn variables_that_are_empty_are_not_there_and_strays_are_told() {
+    let home = Home::new();
+    let said = warned(&home, &[], &[("TIDELOG_ADVERTISE", ""), ("TIDELOG_LOG", ""), ("TIDELOG_DATADIR", "x")]);
+    assert!(said.contains("variables that mean nothing here: TIDELOG_DATADIR; there are TIDELOG_ADVERTISE"), "{said}");
 }

@@ -26,7 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &["record", "object_storage", "catalog", "log", "net", "tiering", "replication", "coordinator", "broker"],
     ),
     ("admin", &["broker", "tiering"]),
-    ("config", &["object_storage", "broker", "server"]),
+    ("config", &["object_storage", "catalog", "broker", "server"]),
     ("cli", &["record", "object_storage", "catalog", "net", "tiering", "broker", "server", "admin", "config"]),
 ];
 

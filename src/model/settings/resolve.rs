@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::broker_table::{BROKER_SETTINGS, broker_setting};
-use super::kind::{self, InvalidSetting, Kind, items};
+use super::kind::{self, Check, InvalidSetting, Kind, items};
 use super::topic_table::{TOPIC_SETTINGS, TopicSetting, behind_topic, topic_setting};
 
 /// Values by name.
@@ -145,7 +145,14 @@ fn check_broker(name: &str, value: &str) -> Result<(), InvalidSetting> {
     }
     match behind_topic(name) {
         Some((setting, 1)) => kind::check(name, value, setting.kind, setting.check),
-        Some((_, _)) => kind::check(name, value, Kind::Int, kind::Check::Any),
+        // Hours and minutes have the lower bound of what they become.
+        Some((setting, _)) => {
+            let check = match setting.check {
+                Check::AtLeast(least) | Check::Between(least, _) => Check::AtLeast(least),
+                _ => Check::Any,
+            };
+            kind::check(name, value, Kind::Int, check)
+        }
         None => Ok(()),
     }
 }
