@@ -2,8 +2,7 @@
 
 import time
 
-from brokers import Minio, Tidelog
-from measure import GIB, built, consume_all, produce, until_local_is_gone
+from measure import GIB, consume_all, produce, tiered, tiered_topic, until_local_is_gone
 
 PUTS = ("write_control", "begin_upload", "write_part", "finish_upload")
 
@@ -20,8 +19,7 @@ def since(before, after):
 def one_round(broker, options, number):
     topic = f"cold-{number}"
     cpu, began, before = broker.cpu_seconds(), time.monotonic(), broker.metrics()
-    written = produce(broker, topic, options, f"segment.bytes={options.segment_bytes}", "local.retention.ms=1000",
-                      "tidelog.remote.max.lag.ms=1000", "file.delete.delay.ms=0")
+    written = produce(broker, topic, options, *tiered_topic(options))
     until_local_is_gone(broker, topic)
     gib, took = written["bytes"] / GIB, time.monotonic() - began
     counted = since(before, broker.metrics())
@@ -40,11 +38,7 @@ def one_round(broker, options, number):
 
 
 def measure(options, work):
-    server = None if options.bucket else Minio(work, options.port + 20).start()
-    broker = Tidelog(work, options.port, built("tidelog"), bucket=options.bucket or server.url,
-                     environment=server.settings if server else {}, settings=[
-                         "log.retention.check.interval.ms=1000", "remote.log.manager.task.interval.ms=500",
-                         *([] if options.durable else ["tidelog.flush.on.ack=false"])])
+    broker, server = tiered(work, options)
     rows = []
     try:
         broker.start()

@@ -1,6 +1,9 @@
-"""Produce and consume from the page cache: Tidelog beside Apache Kafka, in turn."""
+"""Produce and consume from the page cache: Tidelog beside Apache Kafka, in turn, and what the machine itself takes.
 
-from measure import both, load, produce
+The bare loop takes the same bytes from a socket, checksums them and appends them to a file, and sends that file.
+"""
+
+from measure import begin, both, built, load, produce, result
 
 
 def one_round(broker, options, number):
@@ -12,9 +15,16 @@ def one_round(broker, options, number):
             "resident MiB": broker.memory_mib()["resident"]}
 
 
+def bare(options, work):
+    found = result(begin([str(built("examples/load")), "bare"], "--bytes", options.records * options.size, "--frame",
+                         min(options.batch_bytes, options.records * options.size), "--file", work / "bare"))
+    return [("produce MB/s", found["append"]["mb_per_s"]), ("produce CPU s/GiB", found["append"]["cpu_s_per_gib"]),
+            ("consume MB/s", found["send"]["mb_per_s"]), ("consume CPU s/GiB", found["send"]["cpu_s_per_gib"])]
+
+
 def measure(options, work):
     brokers = both(options, work)
-    rows = {broker.name: [] for broker in brokers}
+    rows = {broker.name: [] for broker in brokers} | {"bare loop": []}
     try:
         for broker in brokers:
             broker.start()
@@ -23,6 +33,7 @@ def measure(options, work):
         for number in range(options.rounds):
             for broker in brokers:
                 rows[broker.name] += one_round(broker, options, number).items()
+            rows["bare loop"] += bare(options, work)
     finally:
         for broker in brokers:
             broker.stop()
