@@ -72,7 +72,7 @@ pub enum OpenError {
         reason: String,
     },
     /// The database refused.
-    #[error("the catalog {catalog}: {source}")]
+    #[error("the catalog {catalog}: {source}; --catalog says where it is, and its database must run and be reachable")]
     Storage {
         /// Which.
         catalog: String,

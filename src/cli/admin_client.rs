@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::admin::shown::{Refusal, ShownBroker};
 use crate::clock::{Clock, SystemClock};
+use crate::config::listeners::{host_and_port, shown, without_scheme};
 
 use super::outcome::{Exit, Failure};
 
@@ -46,10 +47,10 @@ pub struct AdminClient {
 
 impl AdminClient {
     /// Asks whoever answers at `args`.
-    pub fn new(args: &AdminArgs) -> Self {
-        // As the broker prints it, and as it is given.
-        let address = args.http.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        Self { address, clock: SystemClock::shared() }
+    pub fn new(args: &AdminArgs) -> Result<Self, Failure> {
+        let wrong = |reason| Failure::usage(format!("--http {}: {reason}", args.http));
+        let address = shown(&host_and_port(without_scheme(&args.http)).map_err(wrong)?);
+        Ok(Self { address, clock: SystemClock::shared() })
     }
 
     /// Who answers.
@@ -104,12 +105,25 @@ impl AdminClient {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(Failure::failed)?;
-        let answer = sender.send_request(request).await.map_err(|error| self.unreachable(error))?;
+        let answer = sender.send_request(request).await.map_err(|error| self.no_answer(&error))?;
         let code = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| self.unreachable(error))?.to_bytes();
         driving.abort();
         Ok((code, body))
+    }
+
+    /// A Kafka port takes the request for a frame that is far too long, and hangs up.
+    fn no_answer(&self, error: &hyper::Error) -> Failure {
+        if !error.is_incomplete_message() && !error.is_parse() {
+            return self.unreachable(error);
+        }
+        let text = format!(
+            "{} does not speak HTTP ({error}): it may be a Kafka port, which --bootstrap-server names; --http is another, \
+             9600 where nobody says otherwise",
+            self.address
+        );
+        Failure::new(Exit::Unreachable, text)
     }
 
     fn unreachable(&self, error: impl ToString) -> Failure {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -11,6 +12,9 @@ use crate::disk::RealDisk;
 use crate::object_storage::{Bucket, BucketOptions};
 
 use super::outcome::{Exit, Failure};
+
+/// How long a bucket that does not answer is asked.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which bucket.
 #[derive(Clone, Debug, Args)]
@@ -38,6 +42,9 @@ impl BucketArgs {
             layers.file = file::read(path).map_err(Failure::usage)?;
         }
         let settings = layers.merge().and_then(|merged| merged.broker_settings()).map_err(Failure::usage)?;
-        BucketOptions::from_settings(&settings).map_err(Failure::usage)
+        let mut options = BucketOptions::from_settings(&settings).map_err(Failure::usage)?;
+        // A person waits for it, and nothing is lost by giving up.
+        options.retry.control_deadline = PATIENCE;
+        Ok(options)
     }
 }

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use super::config_command::ConfigCommand;
 use super::consume::ConsumeArgs;
 use super::demo::DemoArgs;
+use super::groups::GroupsCommand;
 use super::produce::ProduceArgs;
 use super::segments::SegmentsCommand;
 use super::serve_args::ServeArgs;
@@ -16,7 +17,7 @@ Exit codes:
   0  done
   1  it could not be done
   2  what was given is wrong (flags, environment, settings file); nothing was tried
-  3  what was named is not there (topic, partition, segment)
+  3  what was named is not there (topic, partition, group, segment)
   4  nobody answers (broker, bucket, catalog)
   5  something is wrong with what was checked
   6  a broker lost the catalog's lock: another may lead, and a new start finds out
@@ -46,6 +47,9 @@ pub enum Command {
     Produce(ProduceArgs),
     /// Read a topic, of any Kafka
     Consume(ConsumeArgs),
+    /// List consumer groups, show how far they are behind, say where they go on, of any Kafka
+    #[command(subcommand)]
+    Groups(GroupsCommand),
     /// List, inspect and verify the remote segments in the bucket
     #[command(subcommand)]
     Segments(SegmentsCommand),

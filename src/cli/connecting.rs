@@ -1,6 +1,7 @@
 //! Reaching a cluster, and how a client's errors end a run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -22,12 +23,21 @@ pub struct ClusterArgs {
         hide_env_values = true
     )]
     pub bootstrap_server: String,
+    /// How long to try again where nobody answers: 60s, 5m, …
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
 }
 
 impl ClusterArgs {
     /// A client of it.
     pub async fn connect(&self) -> Result<Arc<KafkaClient>, Failure> {
-        let client = KafkaClient::connect(&self.bootstrap_server, ClientOptions::default(), SystemClock::shared());
+        let default = ClientOptions::default();
+        let options = ClientOptions {
+            connect_timeout: default.connect_timeout.min(self.timeout),
+            patience: self.timeout,
+            ..default
+        };
+        let client = KafkaClient::connect(&self.bootstrap_server, options, SystemClock::shared());
         Ok(Arc::new(client.await?))
     }
 }
@@ -58,11 +68,15 @@ pub async fn topic(client: &KafkaClient, name: &str) -> Result<(ClusterMetadata,
     let topic = metadata.topics.get(name).cloned().unwrap_or_default();
     if let Some(error) = topic.error {
         let exit = if error.is_unknown_topic() { Exit::NotFound } else { Exit::Failed };
-        let text = if error.is_unknown_topic() { format!("there is no topic '{name}'") } else { error.to_string() };
+        let text = if error.is_unknown_topic() { no_topic(name) } else { error.to_string() };
         return Err(Failure::new(exit, text));
     }
     if topic.partitions.is_empty() {
-        return Err(Failure::new(Exit::NotFound, format!("there is no topic '{name}'")));
+        return Err(Failure::new(Exit::NotFound, no_topic(name)));
     }
     Ok((metadata, topic))
+}
+
+fn no_topic(name: &str) -> String {
+    format!("there is no topic '{name}'; tidelog topics list shows those that there are, topics create {name} makes it")
 }

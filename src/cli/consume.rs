@@ -49,6 +49,9 @@ pub struct ConsumeArgs {
     /// The key before each value, and this between them
     #[arg(short, long, value_name = "SEPARATOR")]
     pub key_separator: Option<String>,
+    /// How a key or a value that is null is written, where JSON would tell it from this text
+    #[arg(long, value_name = "TEXT", default_value = "null")]
+    pub null: String,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
@@ -213,10 +216,10 @@ impl<'a> Printer<'a> {
             return self.out.write_all(b"\n");
         }
         if let Some(separator) = &self.args.key_separator {
-            self.out.write_all(record.key.unwrap_or(b"null"))?;
+            self.out.write_all(record.key.unwrap_or(self.args.null.as_bytes()))?;
             self.out.write_all(separator.as_bytes())?;
         }
-        self.out.write_all(record.value.unwrap_or(b"null"))?;
+        self.out.write_all(record.value.unwrap_or(self.args.null.as_bytes()))?;
         self.out.write_all(b"\n")
     }
 }

@@ -98,7 +98,7 @@ async fn place(args: &InspectArgs) -> Result<Place, Failure> {
     let key = ObjectKey::parse(&args.segment).map_err(Failure::usage)?;
     let says = match &args.bucket.bucket {
         Some(bucket) => bucket.clone(),
-        None => AdminClient::new(&args.admin).broker().await?.bucket,
+        None => AdminClient::new(&args.admin)?.broker().await?.bucket,
     };
     Ok(Place::Object(args.bucket.open(&says).await?, key))
 }

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::Args;
+
+/// Milliseconds of a unit, from how many on it is used, and its name.
+const UNITS: &[(i64, i64, &str)] =
+    &[(86_400_000, 172_800_000, "d"), (3_600_000, 3_600_000, "h"), (60_000, 60_000, "m"), (1_000, 1_000, "s")];
 
 /// How long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +34,12 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Forever => f.write_str("forever"),
-            Self::Ms(ms) => write!(f, "{}", humantime::format_duration(Duration::from_millis(ms.unsigned_abs()))),
+            Self::Ms(ms) => {
+                // In the unit that people say: 60d, 24h, 90m; not months, of which nobody knows the length.
+                let whole = UNITS.iter().find(|(unit, least, _)| *ms >= *least && ms % unit == 0);
+                let (unit, _, name) = whole.unwrap_or(&(1, 0, "ms"));
+                write!(f, "{}{name}", ms / unit)
+            }
         }
     }
 }
@@ -161,6 +169,8 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for (keep, local, set, said) in [
             (Some("1h"), Some("2h"), None, "--local 2h is longer than --keep 1h"),
+            (Some("30d"), Some("60d"), None, "--local 60d is longer than --keep 30d"),
+            (Some("90m"), Some("1500ms 25h"), None, "--local 90001500ms is longer than --keep 90m"),
             (Some("1h"), Some("forever"), None, "longer than --keep 1h"),
             (None, Some("2h"), Some("retention.ms=1000"), "longer than --keep 1s"),
             (Some("0s"), None, None, "nothing would be kept"),

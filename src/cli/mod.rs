@@ -2,7 +2,7 @@
 //!
 //! In reading order: what can be typed ([`command`], `environment`), how a run ends ([`outcome`]), where output goes ([`output`],
 //! [`table`]), what a command runs on ([`machine`], [`signals`]) and which one runs ([`mod@run`]); the broker ([`serve`]) and its settings
-//! ([`config_command`]); then what speaks to any Kafka: [`topics`], [`produce`], [`consume`]; and
+//! ([`config_command`]); then what speaks to any Kafka: [`topics`], [`produce`], [`consume`], [`groups`]; and
 //! what asks a broker's admin API and its bucket: [`tier`], [`segments`]; and all of it at once: [`demo`].
 
 pub mod command;
@@ -24,6 +24,7 @@ pub mod keeping;
 pub mod topics;
 
 pub mod partitioner;
+mod patience;
 pub mod progress;
 pub mod sending;
 
@@ -34,6 +35,8 @@ pub mod reading;
 pub mod start_at;
 
 pub mod consume;
+
+pub mod groups;
 
 pub mod admin_client;
 pub mod bucket_args;

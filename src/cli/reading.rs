@@ -1,7 +1,7 @@
 //! Reads partitions of a topic, by assignment: while what one fetch brought is looked at, the next is under way.
 //!
 //! # Retries
-//! What may be better after a look at who leads is tried again until [`RETRY`] has passed without any answer.
+//! What may be better after a look at who leads is tried again as long as [`Patience`] has it.
 //!
 //! # Cancellation
 //! Dropping it ends its fetches.
@@ -19,9 +19,8 @@ use crate::record::{BatchError, BatchView, Batches};
 
 use super::aborted::Aborted;
 use super::outcome::{Exit, Failure};
+use super::patience::Patience;
 
-/// How long nothing but errors may come.
-const RETRY: Duration = Duration::from_secs(60);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -120,15 +119,18 @@ impl Reading {
         mut see: impl FnMut(&Arrived) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<(), Failure> {
         let clock = Arc::clone(self.client.clock());
-        let mut answered = clock.monotonic();
+        let (patience, mut answered) = (Patience::of(&self.client), clock.monotonic());
         self.fetch_all();
         while let Some(answer) = self.under_way.join_next().await {
             let answer = answer.map_err(Failure::failed)?;
             self.busy.remove(&answer.leader);
             let (arrived, failed) = self.advance(answer);
             match failed {
-                None => answered = clock.monotonic(),
-                Some(error) if !error.is_retriable() || clock.monotonic() - answered > RETRY => {
+                None => {
+                    patience.answered();
+                    answered = clock.monotonic();
+                }
+                Some(error) if !error.is_retriable() || !patience.bears(answered, &error) => {
                     return Err(error.into());
                 }
                 Some(_) => {

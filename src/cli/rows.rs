@@ -50,7 +50,7 @@ pub(super) struct Opened {
 impl RowsArgs {
     /// Finds them. `bucket_url` is where the bucket is said to be, for a catalog that does not know.
     pub(super) async fn open(&self, bucket_url: Option<&str>) -> Result<Rows, Failure> {
-        let Some(url) = &self.catalog else { return Ok(Rows::Broker(AdminClient::new(&self.admin))) };
+        let Some(url) = &self.catalog else { return Ok(Rows::Broker(AdminClient::new(&self.admin)?)) };
         let clock = SystemClock::shared();
         let opened = Catalog::open_to_read(url, &CatalogOptions::default(), &RealDisk, Arc::clone(&clock)).await;
         let catalog = opened.map_err(|error| match error {

@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 use super::command::{Command, Tidelog};
 use super::environment::without_empty;
 use super::outcome::Exit;
-use super::{config_command, consume, demo, output, produce, segments, serve, tier, topics};
+use super::{config_command, consume, demo, groups, output, produce, segments, serve, tier, topics};
 
 /// Runs the command that was typed.
 pub fn run() -> ExitCode {
@@ -31,6 +31,7 @@ pub fn run() -> ExitCode {
         Command::Topics(command) => topics::run(&command),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
+        Command::Groups(command) => groups::run(&command),
         Command::Segments(command) => segments::run(&command),
         Command::Tier(command) => tier::run(&command),
         Command::Config(command) => config_command::run(&command, given),

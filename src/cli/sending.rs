@@ -4,7 +4,7 @@
 //! answer was lost, is not kept twice.
 //!
 //! # Retries
-//! What may be better after a look at who leads is tried again until [`RETRY`] has passed without an answer.
+//! What may be better after a look at who leads is tried again, as long as [`Patience`] has it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,8 @@ use crate::record::{BatchBuilder, BatchSpec};
 
 use super::connecting;
 use super::outcome::Failure;
+use super::patience::Patience;
 
-/// How long one batch is tried.
-const RETRY: Duration = Duration::from_secs(60);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -53,6 +52,7 @@ pub struct Outgoing<'a> {
 #[derive(Debug)]
 pub struct Sending {
     client: Arc<KafkaClient>,
+    patience: Arc<Patience>,
     topic: Arc<str>,
     options: SendingOptions,
     identity: Option<ProducerIdentity>,
@@ -88,7 +88,8 @@ impl Sending {
             under_way: None,
         });
         let partitions = partitions.collect();
-        Ok(Self { client, topic: Arc::from(topic), options, identity, partitions })
+        let patience = Patience::of(&client);
+        Ok(Self { client, patience, topic: Arc::from(topic), options, identity, partitions })
     }
 
     /// How many partitions there are.
@@ -139,6 +140,7 @@ impl Sending {
         partition.sequence = sequence;
         let attempt = Attempt {
             client: Arc::clone(&self.client),
+            patience: Arc::clone(&self.patience),
             topic: Arc::clone(&self.topic),
             partition: partition.number,
             leader: partition.leader,
@@ -185,6 +187,7 @@ fn next_sequence(sequence: i32, count: usize) -> i32 {
 /// One batch on its way.
 struct Attempt {
     client: Arc<KafkaClient>,
+    patience: Arc<Patience>,
     topic: Arc<str>,
     partition: i32,
     leader: i32,
@@ -197,14 +200,17 @@ struct Attempt {
 impl Attempt {
     async fn run(mut self) -> Result<i64, ClientError> {
         let clock = Arc::clone(self.client.clock());
-        let deadline = clock.monotonic() + RETRY;
+        let since = clock.monotonic();
         loop {
             let error = match self.once().await {
-                Ok(offset) => return Ok(offset),
+                Ok(offset) => {
+                    self.patience.answered();
+                    return Ok(offset);
+                }
                 Err(error) => error,
             };
             let may_be_kept = matches!(error, ClientError::TimedOut { .. } | ClientError::Closed { .. });
-            if !error.is_retriable() || (may_be_kept && !self.may_repeat) || clock.monotonic() >= deadline {
+            if !error.is_retriable() || (may_be_kept && !self.may_repeat) || !self.patience.bears(since, &error) {
                 return Err(error);
             }
             clock.sleep(PAUSE).await;

@@ -29,12 +29,12 @@ impl FromStr for StartAt {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            "write beginning, end, an offset, -N for the last N of each partition, or @TIME (2026-01-31T12:00:00Z, or milliseconds)"
+            "write beginning or earliest, end or latest, an offset, -N for the last N of each partition, or @TIME (2026-01-31T12:00:00Z, or milliseconds)"
                 .to_owned()
         };
         match text {
-            "beginning" => return Ok(Self::Beginning),
-            "end" => return Ok(Self::End),
+            "beginning" | "earliest" => return Ok(Self::Beginning),
+            "end" | "latest" => return Ok(Self::End),
             _ => {}
         }
         if let Some(time) = text.strip_prefix('@') {
@@ -101,6 +101,8 @@ mod tests {
         for (text, start) in [
             ("beginning", StartAt::Beginning),
             ("end", StartAt::End),
+            ("earliest", StartAt::Beginning),
+            ("latest", StartAt::End),
             ("0", StartAt::Offset(0)),
             ("17", StartAt::Offset(17)),
             ("-5", StartAt::Last(5)),

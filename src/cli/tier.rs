@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use indicatif::BinaryBytes;
+use serde::Serialize;
 
 use crate::admin::shown::{ShownTier, SkipWish, Skipped};
 
@@ -45,6 +46,9 @@ pub struct SkipArgs {
     /// Give up records whose upload has not failed, too
     #[arg(long)]
     pub force: bool,
+    /// JSON, for programs
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     admin: AdminArgs,
 }
@@ -60,7 +64,7 @@ pub fn run(command: &TierCommand) -> Result<(), Failure> {
 }
 
 async fn status(args: &StatusArgs) -> Result<(), Failure> {
-    let mut partitions: Vec<ShownTier> = AdminClient::new(&args.admin).get("/api/tier").await?;
+    let mut partitions: Vec<ShownTier> = AdminClient::new(&args.admin)?.get("/api/tier").await?;
     if let Some(topic) = &args.topic {
         partitions.retain(|partition| partition.topic == *topic);
         if partitions.is_empty() {
@@ -70,8 +74,18 @@ async fn status(args: &StatusArgs) -> Result<(), Failure> {
     if args.json {
         return print_json(&partitions);
     }
-    let columns =
-        ["TOPIC", "PARTITION", "STATE", "LOG START", "TIERED TO", "LOCAL START", "LOG END", "WAITING", "FAILURES"];
+    let columns = [
+        "TOPIC",
+        "PARTITION",
+        "STATE",
+        "LOG START",
+        "TIERED TO",
+        "LOCAL START",
+        "LOG END",
+        "LOCAL ONLY",
+        "WAITING",
+        "FAILURES",
+    ];
     let mut shown = table(&columns);
     for partition in &partitions {
         let waiting = match partition.lag_segments {
@@ -83,14 +97,15 @@ async fn status(args: &StatusArgs) -> Result<(), Failure> {
             partition.partition.to_string(),
             state(partition).to_owned(),
             partition.log_start_offset.to_string(),
-            or_dash(partition.tiered_to),
+            or_dash(partition.tiered_to.filter(|tiered_to| *tiered_to > 0)),
             partition.local_start_offset.to_string(),
             partition.log_end_offset.to_string(),
+            or_dash(local_only(partition)),
             waiting,
             partition.failures.to_string(),
         ]);
     }
-    right_align(&mut shown, &[1, 3, 4, 5, 6, 8]);
+    right_align(&mut shown, &[1, 3, 4, 5, 6, 7, 9]);
     print(&text(&shown))?;
     for partition in &partitions {
         if let Some(error) = partition.stopped.as_ref().or(partition.last_error.as_ref()) {
@@ -98,6 +113,12 @@ async fn status(args: &StatusArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Offsets that are not in the bucket: waiting, being uploaded, or in the open segment, which is not for uploading yet.
+fn local_only(partition: &ShownTier) -> Option<i64> {
+    let from = partition.tiered_to?.max(partition.log_start_offset);
+    partition.enabled.then_some((partition.log_end_offset - from).max(0))
 }
 
 fn state(partition: &ShownTier) -> &'static str {
@@ -108,8 +129,19 @@ fn state(partition: &ShownTier) -> &'static str {
         ShownTier { tiered_to: None, .. } => "unknown",
         ShownTier { uploading: true, .. } => "uploading",
         ShownTier { lag_segments: 1.., .. } => "waiting",
+        _ if local_only(partition).is_some_and(|offsets| offsets > 0) => "open segment",
         _ => "up to date",
     }
+}
+
+#[derive(Serialize)]
+struct Done<'a> {
+    topic: &'a str,
+    partition: i32,
+    /// How many were given up.
+    offsets: u64,
+    /// The first that was not.
+    to: i64,
 }
 
 async fn skip(args: &SkipArgs) -> Result<(), Failure> {
@@ -117,6 +149,36 @@ async fn skip(args: &SkipArgs) -> Result<(), Failure> {
     let (topic, partition) = args.partition.rsplit_once(':').ok_or_else(wrong)?;
     let partition: i32 = partition.parse().map_err(|_| wrong())?;
     let wish = SkipWish { topic: topic.to_owned(), partition, to: args.to, force: args.force };
-    let skipped: Skipped = AdminClient::new(&args.admin).post("/api/tier/skip", &wish).await?;
+    let skipped: Skipped = AdminClient::new(&args.admin)?.post("/api/tier/skip", &wish).await?;
+    if args.json {
+        return print_json(&Done { topic, partition, offsets: skipped.offsets, to: args.to });
+    }
     print_line(&format!("{}: gave up {} offsets before {}", args.partition, skipped.offsets, args.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_segment_is_neither_up_to_date_nor_waiting() {
+        let partition = |tiered_to, log_end_offset, lag_segments| ShownTier {
+            enabled: true,
+            log_start_offset: 5,
+            tiered_to,
+            log_end_offset,
+            lag_segments,
+            ..ShownTier::default()
+        };
+        for (tiered_to, end, lag, said, offsets) in [
+            (Some(10), 10, 0, "up to date", Some(0)),
+            (Some(10), 14, 0, "open segment", Some(4)),
+            (Some(0), 14, 0, "open segment", Some(9)),
+            (Some(10), 14, 1, "waiting", Some(4)),
+            (None, 14, 0, "unknown", None),
+        ] {
+            let shown = partition(tiered_to, end, lag);
+            assert_eq!((state(&shown), local_only(&shown)), (said, offsets));
+        }
+    }
 }

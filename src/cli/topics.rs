@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::net::client::configs::{ConfigEntry, ConfigSource};
 use crate::net::client::offsets::OffsetSpec;
@@ -55,6 +56,9 @@ pub struct CreateArgs {
     /// Be content if it is there already
     #[arg(long)]
     pub if_not_exists: bool,
+    /// JSON, for programs
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -100,6 +104,9 @@ pub struct AlterArgs {
     /// A setting to take back to the broker's default; may be repeated
     #[arg(long, value_name = "NAME")]
     pub unset: Vec<String>,
+    /// JSON, for programs
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -113,6 +120,9 @@ pub struct DeleteArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// JSON, for programs
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -140,15 +150,25 @@ async fn create(args: &CreateArgs) -> Result<(), Failure> {
         configs,
     };
     match client.create_topic(&wanted, false).await {
-        Err(ClientError::Refused(error)) if args.if_not_exists && error.is_existing_topic() => {
-            print_line(&format!("topic '{}' is there already", args.name))
-        }
+        Err(ClientError::Refused(error)) if args.if_not_exists && error.is_existing_topic() => told(
+            args.json,
+            &json!({"topic": args.name, "made": false}),
+            &format!("topic '{}' is there already", args.name),
+        ),
+        Err(ClientError::Refused(error)) if error.is_existing_topic() => Err(Failure::failed(format!(
+            "{error}; topics alter changes it, topics delete ends it, --if-not-exists is content with it"
+        ))),
         created => {
             created?;
             await_leaders(&client, &args.name).await?;
-            print_line(&format!("made topic '{}'", args.name))
+            told(args.json, &json!({"topic": args.name, "made": true}), &format!("made topic '{}'", args.name))
         }
     }
+}
+
+/// What was done, for programs or for people.
+fn told(for_programs: bool, value: &Value, text: &str) -> Result<(), Failure> {
+    if for_programs { print_json(value) } else { print_line(text) }
 }
 
 /// Waits until the topic can be used: where there are many brokers, word of it takes a moment.
@@ -216,6 +236,8 @@ struct DescribedPartition {
     log_start_offset: Option<i64>,
     /// The last offset in the bucket.
     tiered_offset: Option<i64>,
+    /// The first offset that is not in the bucket, as `tier status` has it; none where nothing is there.
+    tiered_to: Option<i64>,
     /// The first offset on the broker's disk.
     local_start_offset: Option<i64>,
     /// The next offset to be given.
@@ -261,7 +283,7 @@ async fn describe(args: &DescribeArgs) -> Result<(), Failure> {
 fn described_text(topic: &Described<'_>) -> String {
     let mut out = format!("topic '{}', id {}\n\n", topic.name, topic.id.unwrap_or("-"));
     let columns =
-        ["PARTITION", "LEADER", "REPLICAS", "IN SYNC", "LOG START", "LAST TIERED", "LOCAL START", "LOG END", "OFFSETS"];
+        ["PARTITION", "LEADER", "REPLICAS", "IN SYNC", "LOG START", "TIERED TO", "LOCAL START", "LOG END", "OFFSETS"];
     let mut partitions = table(&columns);
     for partition in topic.partitions {
         let ids = |ids: &[i32]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -272,7 +294,7 @@ fn described_text(topic: &Described<'_>) -> String {
             ids(&partition.replicas),
             ids(&partition.in_sync),
             or_dash(partition.log_start_offset),
-            or_dash(partition.tiered_offset),
+            or_dash(partition.tiered_to),
             or_dash(partition.local_start_offset),
             or_dash(partition.log_end_offset),
             or_dash(offsets),
@@ -315,6 +337,7 @@ async fn described(
             in_sync: partition.in_sync.clone(),
             log_start_offset: of(&start, *number),
             tiered_offset: of(&tiered, *number),
+            tiered_to: of(&tiered, *number).map(|last| last + 1),
             local_start_offset: of(&local, *number),
             log_end_offset: of(&end, *number),
         })
@@ -353,7 +376,8 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
         )));
     }
     if changes.is_empty() && grow.is_none() {
-        return print_line(&format!("topic '{}' has {have} partitions already", args.name));
+        let text = format!("topic '{}' has {have} partitions already: nothing to change", args.name);
+        return told(args.json, &json!({"topic": args.name, "changed": false}), &text);
     }
     if !changes.is_empty() {
         client.alter_topic_configs(&args.name, &changes).await?;
@@ -361,7 +385,7 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
     if let Some(wanted) = grow {
         client.create_partitions(&args.name, wanted).await?;
     }
-    print_line(&format!("changed topic '{}'", args.name))
+    told(args.json, &json!({"topic": args.name, "changed": true}), &format!("changed topic '{}'", args.name))
 }
 
 async fn delete(args: &DeleteArgs) -> Result<(), Failure> {
@@ -384,7 +408,13 @@ async fn delete(args: &DeleteArgs) -> Result<(), Failure> {
     }
     for name in &args.names {
         client.delete_topic(name).await?;
-        print_line(&format!("deleted topic '{name}'"))?;
+        if !args.json {
+            print_line(&format!("deleted topic '{name}'"))?;
+        }
+    }
+    if args.json {
+        let deleted = args.names.iter().map(|name| json!({"topic": name, "deleted": true}));
+        return print_json(&deleted.collect::<Vec<_>>());
     }
     Ok(())
 }

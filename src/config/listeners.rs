@@ -20,6 +20,11 @@ pub fn host_and_port(text: &str) -> Result<Endpoint, String> {
     Ok(Endpoint { host: host.to_owned(), port })
 }
 
+/// `HOST:PORT` of an address that may be written as a URL, as it is printed.
+pub fn without_scheme(text: &str) -> &str {
+    text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/')
+}
+
 /// `HOST:PORT` as sockets and clients take it.
 pub fn shown(endpoint: &Endpoint) -> String {
     let Endpoint { host, port } = endpoint;

@@ -13,7 +13,7 @@ use crate::server::ServerOptions;
 use super::concerns::{concerns, refuse, without_meaning};
 use super::error::ConfigError;
 use super::layers::Merged;
-use super::listeners::{self, Protocols, Taken, is_wildcard, shown};
+use super::listeners::{self, Protocols, Taken, is_wildcard, shown, without_scheme};
 use super::places::{BUCKET, CATALOG, HTTP};
 
 const DATA_DIR: &str = "./tidelog-data";
@@ -129,7 +129,7 @@ fn advertised_by_default(
 
 fn address(merged: &Merged, name: &'static str, default: &str) -> Result<String, ConfigError> {
     let given = merged.get(name).map_or(default, |value| value.text.as_str());
-    let endpoint = listeners::host_and_port(given).map_err(|reason| merged.unfit(name, reason))?;
+    let endpoint = listeners::host_and_port(without_scheme(given)).map_err(|reason| merged.unfit(name, reason))?;
     Ok(shown(&endpoint))
 }
 

@@ -4,6 +4,7 @@
 
 mod config;
 mod demo;
+mod groups;
 mod home;
 mod readme;
 mod scene;

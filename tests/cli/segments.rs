@@ -128,7 +128,7 @@ fn verify_finds_what_is_wrong_and_changes_nothing() {
 #[test]
 fn only_what_waits_can_be_skipped() {
     let scene = tiered();
-    scene.run(&["tier", "status"]).expect(0, "up to date");
+    scene.run(&["tier", "status"]).expect(0, "open segment");
     let status = status(&scene);
     let (tiered_to, end) = (status["tiered_to"].as_i64().unwrap(), status["log_end_offset"].as_i64().unwrap());
     scene.run(&["tier", "skip", "t:0", "--to", &end.to_string()]).expect(1, "say --force");

@@ -162,7 +162,7 @@ fn a_log_directory_that_is_offline_is_not_ready() {
     scene.run(&["topics", "create", "orders"]).expect(0, "orders");
     assert!(scene.serving.get("/readyz").starts_with("HTTP/1.1 200"));
     std::fs::remove_dir_all(scene.home.path().join("tidelog-data/topics")).unwrap();
-    scene.with_input(&["produce", "orders"], "a line\n");
+    scene.with_input(&["produce", "orders", "--timeout", "2s"], "a line\n").expect(1, "KAFKA_STORAGE_ERROR");
     scene.serving.until_log("log directory is offline");
     let answer = scene.serving.get("/readyz");
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("failed: the log directory is offline"), "{answer}");

@@ -10,6 +10,14 @@ fn topics_are_made_described_altered_and_deleted() {
     let create = ["topics", "create", "orders", "--partitions", "3", "--keep", "30d", "--local", "1h"];
     scene.run(&create).expect(0, "made topic 'orders'");
     scene.run(&["topics", "create", "orders"]).expect(1, "TOPIC_ALREADY_EXISTS");
+    scene.run(&["topics", "create", "orders"]).expect(1, "--if-not-exists");
+    let made = |name: &str| scene.json(&["topics", "create", name, "--if-not-exists"]);
+    assert_eq!(made("orders"), serde_json::json!({"topic": "orders", "made": false}));
+    assert_eq!(made("other"), serde_json::json!({"topic": "other", "made": true}));
+    assert_eq!(scene.json(&["topics", "alter", "other", "--partitions", "1"])["changed"], false);
+    assert_eq!(scene.json(&["topics", "alter", "other", "--partitions", "2"])["changed"], true);
+    let gone = scene.json(&["topics", "delete", "other", "--yes"]);
+    assert_eq!(gone, serde_json::json!([{"topic": "other", "deleted": true}]));
     scene.run(&["topics", "create", "orders", "--if-not-exists"]).expect(0, "there already");
     let listed = scene.json(&["topics", "list"]);
     assert_eq!((&listed[0]["name"], &listed[0]["partitions"]), (&"orders".into(), &3.into()));
@@ -91,6 +99,7 @@ fn reading_begins_where_it_is_told() {
     assert_eq!(read(&["--from", "@0", "-n", "1"]), ["0"]);
     assert_eq!(read(&["--from", "@2100-01-01"]).len(), 0);
     assert_eq!(read(&["-k", "=", "-n", "1"]), ["null=0"]);
+    assert_eq!(read(&["-k", "=", "-n", "1", "--null", "\\N"]), ["\\N=0"]);
     scene.run(&["consume", "t", "--from", "301"]).expect(3, "it begins at 0, next is 300");
     scene.run(&["consume", "t", "-p", "1"]).expect(3, "no partition 1");
     scene.run(&["consume", "t", "--from", "later"]).expect(2, "-N for the last N");
@@ -116,4 +125,15 @@ fn nobody_there_is_told_with_the_remedy() {
     home.run(&["topics", "list", "-b", &free]).expect(4, "tidelog serve");
     home.run(&["tier", "status", "--http", &free]).expect(4, "tidelog serve");
     home.run(&["topics", "list", "-b", "nowhere"]).expect(2, "HOST:PORT");
+    home.run(&["tier", "status", "--http", "http://http://127.0.0.1:1"]).expect(2, "HOST:PORT");
+}
+
+#[test]
+fn one_port_given_for_the_other_is_explained() {
+    let scene = Scene::new(&[]);
+    let (kafka, http) = (scene.serving.kafka.as_str(), scene.serving.http.as_str());
+    scene.run(&["topics", "list", "-b", http]).expect(4, "it speaks HTTP");
+    scene.run(&["tier", "status", "--http", kafka]).expect(4, "does not speak HTTP");
+    scene.run(&["tier", "status", "--http", &format!("http://{http}/")]).expect(0, "TOPIC");
+    scene.run(&["consume", "nowhere"]).expect(3, "topics create nowhere makes it");
 }

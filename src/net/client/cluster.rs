@@ -53,6 +53,11 @@ impl KafkaClient {
         &self.clock
     }
 
+    /// How long whoever asks may try again.
+    pub fn patience(&self) -> Duration {
+        self.options.patience
+    }
+
     /// Asks any broker.
     pub(super) async fn ask_any<R: Request>(&self, request: &R, most: i16) -> Result<R::Response, ClientError> {
         let connection = self.any().await?;
@@ -113,7 +118,7 @@ impl KafkaClient {
         Err(failed.unwrap_or(ClientError::BadAddress(String::new())))
     }
 
-    async fn connection(&self, address: &str) -> Result<Arc<ClientConnection>, ClientError> {
+    pub(super) async fn connection(&self, address: &str) -> Result<Arc<ClientConnection>, ClientError> {
         let mut connections = self.connections.lock().await;
         if let Some(connection) = connections.get(address).filter(|connection| !connection.is_closed()) {
             return Ok(Arc::clone(connection));

@@ -25,7 +25,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::net::frame::{FrameMemory, FrameReader};
+use crate::net::frame::{FrameError, FrameMemory, FrameReader};
 
 use super::error::ClientError;
 use super::options::ClientOptions;
@@ -245,10 +245,25 @@ async fn receive(mut reader: FrameReader<OwnedReadHalf>, waiting: Arc<Mutex<Wait
                     let _ = waits.send(frame);
                 }
             }
-            Err(error) => break error.to_string(),
+            Err(error) => break ended(&error),
         }
     };
     close(&waiting, reason);
+}
+
+/// Why no answer comes any more. What is read as a length says who answers where no Kafka does.
+fn ended(error: &FrameError) -> String {
+    let head = match error {
+        FrameError::TooLarge { length, .. } => u32::try_from(*length).unwrap_or_default().to_be_bytes(),
+        _ => [0; 4],
+    };
+    match head {
+        [b'H', b'T', b'T', b'P'] => {
+            "it speaks HTTP: this is no Kafka port (a broker's --http goes elsewhere)".to_owned()
+        }
+        [0x15, 0x03, ..] => "it speaks TLS, and this client does not".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// Sends frames in the order in which they were asked.

@@ -54,6 +54,11 @@ impl KafkaError {
         self.code == ResponseError::OffsetOutOfRange.code()
     }
 
+    /// Whether somebody is in a group that nobody may be in.
+    pub fn is_group_in_use(&self) -> bool {
+        self.code == ResponseError::NonEmptyGroup.code()
+    }
+
     /// Whether it is there already.
     pub fn is_existing_topic(&self) -> bool {
         self.code == ResponseError::TopicAlreadyExists.code()

@@ -17,6 +17,7 @@ pub mod metadata;
 
 pub mod configs;
 pub mod fetch;
+pub mod groups;
 pub mod offsets;
 pub mod produce;
 pub mod topics;

@@ -125,27 +125,27 @@ fn held(credentials: &Credentials, now_ms: i64) -> Held {
     Held { credential: Arc::new(credential), expires_ms, refresh_at_ms }
 }
 
+/// What helps where there are none.
+const KEYS: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role gives them";
+
 fn described(error: &CredentialsError) -> CredentialFailure {
     let words: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
     let words = words.join(": ");
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => CredentialFailure {
-            kind: ErrorKind::Denied,
-            text: "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, \
-                   or run where a role gives them"
-                .to_owned(),
-        },
+        CredentialsError::CredentialsNotLoaded(_) => {
+            CredentialFailure { kind: ErrorKind::Denied, text: format!("no AWS credentials were found: {KEYS}") }
+        }
         CredentialsError::InvalidConfiguration(_) => CredentialFailure {
             kind: ErrorKind::Denied,
             text: format!("the AWS configuration cannot be used: {words}"),
         },
         CredentialsError::ProviderTimedOut(_) => CredentialFailure {
             kind: ErrorKind::TimedOut,
-            text: format!("AWS credentials did not come in time: {words}"),
+            text: format!("AWS credentials did not come in time: {words}; {KEYS}"),
         },
         _ => CredentialFailure {
             kind: ErrorKind::Unavailable,
-            text: format!("AWS credentials could not be had: {words}"),
+            text: format!("AWS credentials could not be had: {words}; {KEYS}"),
         },
     }
 }
