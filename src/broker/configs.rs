@@ -12,7 +12,7 @@ use crate::model::settings::{Before, BrokerSettings, DynamicSettings, InvalidSet
 use crate::model::{TopicConfig, TopicName};
 
 use super::config_changes::{BadChanges, ConfigChanges};
-use super::follow_catalog::may_be_made;
+use super::follow_catalog::{may_be_made, outcome_is_unknown};
 use super::state::Broker;
 use super::topic::Topic;
 
@@ -170,14 +170,38 @@ impl Broker {
             return Ok(());
         }
         let broker = (scope == BrokerScope::This).then(|| self.id());
-        self.catalog.set_broker_configs(broker, values.clone()).await?;
+        if let Err(error) = self.catalog.set_broker_configs(broker, values.clone()).await {
+            let is_made = outcome_is_unknown(&error)
+                && self.settle_held().await.is_ok()
+                && self.settings().dynamic() == after.dynamic();
+            return if is_made { Ok(()) } else { Err(error.into()) };
+        }
         tracing::info!(?scope, settings = ?values, "settings of the broker changed");
-        self.settings.store(Arc::new(after));
+        self.put_in_effect(after, topics).await;
+        Ok(())
+    }
+
+    /// Puts settings of the broker in effect, and what they make of each topic.
+    async fn put_in_effect(&self, settings: BrokerSettings, topics: Vec<(Arc<Topic>, TopicConfig)>) {
+        self.settings.store(Arc::new(settings));
         let mut changed = Vec::new();
         for (topic, config) in topics.into_iter().filter(|(topic, config)| *config != *topic.config) {
             changed.push(configured(&topic, Values::clone(&topic.overrides), config).await);
         }
         self.registry.publish(changed);
+    }
+
+    /// Brings the settings of the broker to what the catalog has, by whoever holds the topic lock.
+    pub(super) async fn follow_settings(&self) -> Result<(), AlterConfigsError> {
+        let settings = self.settings();
+        let stored = Self::understood(self.stored_settings().await?, &settings);
+        if stored == *settings.dynamic() {
+            return Ok(());
+        }
+        let after = settings.with_dynamic(stored).map_err(AlterConfigsError::InvalidBrokerConfig)?;
+        let topics = self.under(&after)?;
+        tracing::info!("settings of the broker are as the catalog has them");
+        self.put_in_effect(after, topics).await;
         Ok(())
     }
 
@@ -191,13 +215,26 @@ impl Broker {
         configured.collect()
     }
 
-    /// At start: what was set while an earlier process ran. A value that this version does not take is left out, and named.
-    pub(super) async fn load_settings(&self) -> Result<(), StorageError> {
-        let mut dynamic = DynamicSettings {
+    async fn stored_settings(&self) -> Result<DynamicSettings, StorageError> {
+        Ok(DynamicSettings {
             broker: self.catalog.broker_configs(Some(self.id())).await?,
             default: self.catalog.broker_configs(None).await?,
-        };
+        })
+    }
+
+    /// At start: what was set while an earlier process ran.
+    pub(super) async fn load_settings(&self) -> Result<(), StorageError> {
         let start = self.settings();
+        let dynamic = Self::understood(self.stored_settings().await?, &start);
+        match start.with_dynamic(dynamic) {
+            Ok(settings) => self.settings.store(Arc::new(settings)),
+            Err(error) => tracing::error!(%error, "settings that were made while a broker ran are left out"),
+        }
+        Ok(())
+    }
+
+    /// Those that this version takes; a value that it does not is left out, and named.
+    fn understood(mut dynamic: DynamicSettings, start: &BrokerSettings) -> DynamicSettings {
         for values in [&mut dynamic.broker, &mut dynamic.default] {
             values.retain(|name, value| {
                 let alone = DynamicSettings { broker: [(name.clone(), value.clone())].into(), ..Default::default() };
@@ -210,11 +247,7 @@ impl Broker {
                 false
             });
         }
-        match start.with_dynamic(dynamic) {
-            Ok(settings) => self.settings.store(Arc::new(settings)),
-            Err(error) => tracing::error!(%error, "settings that were made while a broker ran are left out"),
-        }
-        Ok(())
+        dynamic
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bringing the registry to what the catalog says, where a change of a topic ended in a way that nobody knows, or stopped
+//! Bringing the registry and the broker's settings to what the catalog says, where a change of either ended in a way that nobody knows, or stopped
 //! half-way: a commit whose answer was lost, logs that could not be made behind a commit.
 //!
 //! # Consistency
@@ -27,7 +27,7 @@ use crate::catalog::{StorageError, TopicError, TopicRow};
 use crate::model::settings::{Before, InvalidSetting};
 use crate::model::{TopicId, TopicName, TopicPartition};
 
-use super::configs::configured;
+use super::configs::{AlterConfigsError, configured};
 use super::open_topic::{OpenTopicError, TopicParts};
 use super::state::Broker;
 use super::topic::Topic;
@@ -78,6 +78,9 @@ pub(super) enum FollowError {
         /// Why.
         source: OpenTopicError,
     },
+    /// The broker's own settings cannot be put in effect.
+    #[error("the settings of the broker: {0}")]
+    Settings(#[from] AlterConfigsError),
     /// The settings of a topic cannot be understood.
     #[error("the settings of topic '{topic}': {source}")]
     Config {
@@ -92,9 +95,13 @@ pub(super) enum FollowError {
 pub(super) fn may_be_made(error: &TopicError) -> bool {
     match error {
         TopicError::Exists(_) | TopicError::Missing(_) | TopicError::Changed(_) => true,
-        TopicError::Storage(StorageError::Full(_) | StorageError::Closed | StorageError::LockLost) => false,
-        TopicError::Storage(_) => true,
+        TopicError::Storage(error) => outcome_is_unknown(error),
     }
+}
+
+/// Whether what ended so may have been committed all the same.
+pub(super) fn outcome_is_unknown(error: &StorageError) -> bool {
+    !matches!(error, StorageError::Full(_) | StorageError::Closed | StorageError::LockLost)
 }
 
 impl Broker {
@@ -126,8 +133,13 @@ impl Broker {
         }
     }
 
-    /// Every topic that differs; the first failure of those that cannot be brought over now.
+    /// The broker's settings, then every topic that differs; the first failure of what cannot be brought over now.
     async fn follow_catalog(&self) -> Result<(), FollowError> {
+        let followed = self.follow_settings().await.map_err(FollowError::from);
+        self.follow_topics().await.and(followed)
+    }
+
+    async fn follow_topics(&self) -> Result<(), FollowError> {
         let rows = self.catalog.topics().await?;
         let rows: BTreeMap<TopicId, TopicRow> = rows.into_iter().map(|row| (row.id, row)).collect();
         let topics = self.topics();

@@ -239,6 +239,30 @@ async fn changes_that_were_made_without_a_word_are_followed() {
     broker.stop().await;
 }
 
+/// The commit has happened and its answer is lost; or it has happened long after whoever asked gave up.
+#[tokio::test]
+async fn settings_of_the_broker_that_were_changed_without_a_word_are_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    let broker = start(&data, &catalog).await.unwrap();
+    broker.create_topic(topic("a", 1), false).await.unwrap();
+    let max_bytes = || broker.topics().by_name("a").unwrap().config.message.max_bytes;
+    let set = |value| ConfigChanges::set([("message.max.bytes", value)]);
+    broker.catalog.lose_next_answer();
+    broker.alter_broker_configs(BrokerScope::This, &set("5000"), false).await.expect("the catalog has it");
+    assert_eq!((broker.settings().number("message.max.bytes"), max_bytes()), (5000, 5000));
+
+    let late = |value: &str| BTreeMap::from([("message.max.bytes".to_owned(), value.to_owned())]);
+    broker.catalog.set_broker_configs(Some(broker.id()), late("6000")).await.unwrap();
+    broker.settle().await;
+    assert_eq!((broker.settings().number("message.max.bytes"), max_bytes()), (6000, 6000));
+    broker.catalog.set_broker_configs(Some(broker.id()), BTreeMap::new()).await.unwrap();
+    broker.catalog.set_broker_configs(None, late("7000")).await.unwrap();
+    broker.settle().await;
+    assert_eq!(max_bytes(), 7000);
+    broker.stop().await;
+}
+
 #[tokio::test]
 async fn partitions_whose_logs_cannot_be_made_are_made_as_soon_as_they_can() {
     let folder = tempfile::tempdir().unwrap();

@@ -35,6 +35,9 @@ pub const FORMAT_VERSION: i64 = 1;
 pub struct Catalog {
     backend: Arc<Backend>,
     pub(super) clock: Arc<dyn Clock>,
+    /// The next write is made, and its answer is lost.
+    #[cfg(test)]
+    lose_answer: Arc<std::sync::atomic::AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -55,7 +58,7 @@ impl Catalog {
             Place::File(path) => Backend::Sqlite(Sqlite::open(&path, options, disk, Arc::clone(&clock)).await?),
             Place::Server(url) => Backend::Postgres(Postgres::open(&url, options, Arc::clone(&clock)).await?),
         };
-        let catalog = Self { backend: Arc::new(backend), clock };
+        let catalog = Self::of(backend, clock);
         catalog.refuse_newer(url).await?;
         Ok(catalog)
     }
@@ -72,13 +75,28 @@ impl Catalog {
             Place::File(path) => Backend::Sqlite(Sqlite::open_to_read(&path, options, disk).await?),
             Place::Server(url) => Backend::Postgres(Postgres::open_to_read(&url, options, Arc::clone(&clock)).await?),
         };
-        let catalog = Self { backend: Arc::new(backend), clock };
+        let catalog = Self::of(backend, clock);
         if let Err(error) = catalog.expect_our_form(url).await {
             catalog.close().await;
             return Err(error);
         }
         catalog.refuse_newer(url).await?;
         Ok(catalog)
+    }
+
+    fn of(backend: Backend, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            backend: Arc::new(backend),
+            clock,
+            #[cfg(test)]
+            lose_answer: Arc::default(),
+        }
+    }
+
+    /// The next write is made, and whoever asked for it does not learn that.
+    #[cfg(test)]
+    pub(crate) fn lose_next_answer(&self) {
+        self.lose_answer.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// The tables have this version's form: nobody brings them to it here.
@@ -161,14 +179,19 @@ impl Catalog {
         T: Send + 'static,
         E: WriteError,
     {
-        match self.backend.as_ref() {
+        let answer = match self.backend.as_ref() {
             Backend::Sqlite(sqlite) => {
                 let (job, answer) = call(args, work);
                 sqlite.submit(job).await?;
                 answer.await.unwrap_or_else(|_| Err(StorageError::Closed.into()))
             }
             Backend::Postgres(postgres) => postgres.write(&args, work).await,
+        };
+        #[cfg(test)]
+        if answer.is_ok() && self.lose_answer.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            return Err(StorageError::OutcomeUnknown("the answer was lost".to_owned()).into());
         }
+        answer
     }
 
     /// Runs statements that only read.
