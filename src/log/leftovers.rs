@@ -6,10 +6,11 @@
 //! # Crash safety
 //! Renames and removals that were not synced may be undone by a power cut, each by itself: a segment may be back without
 //! its indexes, an index without its segment, the first and the third of three segments without the second. Whatever
-//! ends at or below the local start was to go, says the checkpoint, which was stable before any of it went.
+//! ends at or below the local start was to go, says the checkpoint, which was stable before any of it went. On a full disk
+//! segments go before a checkpoint can say so: files that are marked, before the first segment, say it until one does.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::disk::Disk;
 use crate::model::Offset;
@@ -17,21 +18,36 @@ use crate::model::Offset;
 use super::error::{LogError, at};
 use super::names;
 
-/// Removes what is left; returns the bases of the segments that stay, in order.
-pub(super) fn remove(disk: &dyn Disk, dir: &Path, local_start: Offset) -> Result<Vec<Offset>, LogError> {
+/// What stays when leftovers are removed.
+#[derive(Debug, Default)]
+pub(super) struct Stays {
+    /// The bases of the segments, in order.
+    pub(super) bases: Vec<Offset>,
+    /// Marked files of segments before them, which went without a word in the checkpoint, and their bases.
+    pub(super) marked: Vec<(Offset, PathBuf)>,
+}
+
+/// Removes what is left.
+pub(super) fn remove(disk: &dyn Disk, dir: &Path, local_start: Offset) -> Result<Stays, LogError> {
     let entries = disk.read_dir(dir).map_err(at(dir))?;
     let all: Vec<Offset> = entries.iter().filter_map(|entry| names::offset_of(&entry.name, names::LOG)).collect();
     let goes = |number: usize| all.get(number + 1).is_some_and(|next| *next <= local_start);
     let stays: Vec<Offset> =
         all.iter().enumerate().filter(|(number, _)| !goes(*number)).map(|(_, base)| *base).collect();
+    let mut marked = Vec::new();
     for entry in &entries {
+        let says = |base: &Offset| *base >= local_start && stays.first().is_some_and(|first| base < first);
+        if let Some(base) = names::marked_base(&entry.name).filter(says) {
+            marked.push((base, dir.join(&entry.name)));
+            continue;
+        }
         let unfinished = entry.name.ends_with(names::DELETED) || entry.name.ends_with(names::TEMPORARY);
         let of_segment = names::SEGMENT_FILES.iter().find_map(|suffix| names::offset_of(&entry.name, suffix));
         if unfinished || of_segment.is_some_and(|base| stays.binary_search(&base).is_err()) {
             remove_file(disk, &dir.join(&entry.name))?;
         }
     }
-    Ok(stays)
+    Ok(Stays { bases: stays, marked })
 }
 
 /// Removes segments between others that are empty: a roll that was cut off, or a power cut, left their names, and where

@@ -19,6 +19,7 @@ use super::aside;
 use super::checkpoint::Checkpoint;
 use super::epochs_file;
 use super::error::{LogError, at};
+use super::leftovers::Stays;
 use super::names;
 use super::open::Known;
 use super::segment::Segment;
@@ -32,7 +33,6 @@ pub(super) struct Held {
     pub(super) recovery_point: Offset,
     /// Segments that end at or below it may be gone.
     removed_below: Offset,
-    tiered: bool,
     made_before: bool,
     /// What is missing is given up.
     pub(super) accept_loss: bool,
@@ -46,7 +46,6 @@ impl Held {
             elsewhere_below: log_start.max(known.tiered_to.unwrap_or(Offset::ZERO)),
             recovery_point: offset(|known| known.recovery.point),
             removed_below: offset(|known| known.local_start_offset),
-            tiered: known.tiered_to.is_some(),
             made_before: known.made_before,
             accept_loss: known.accept_loss,
         }
@@ -71,21 +70,19 @@ impl Held {
         Ok(())
     }
 
-    /// Whether segments before the first are missing. Without a bucket that alone is no reason to refuse: retention on a
-    /// full disk removes segments that it has no room to announce.
-    pub(super) fn front_lost(&self, dir: &Path, first: Option<Offset>) -> Result<bool, LogError> {
+    /// Whether segments before the first are missing, and the checkpoint has to say so: given up, or removed on a full disk,
+    /// where there was no room to announce it. What is left of those has a mark.
+    pub(super) fn front_gone(&self, dir: &Path, stays: &Stays) -> Result<bool, LogError> {
         let from = self.elsewhere_below.max(self.removed_below);
+        let first = stays.bases.first().copied();
         let Some(to) = first.filter(|first| *first > from && self.recovery_point > from) else { return Ok(false) };
-        if !self.tiered {
-            tracing::error!(
-                dir = %dir.display(), from = from.get(), to = to.get(),
-                "the first segments of a log are missing: it begins behind them"
-            );
-        } else if self.accept_loss {
-            accepted(dir, from, to);
-        } else {
+        if stays.marked.iter().any(|(base, _)| *base <= from) {
+            return Ok(true);
+        }
+        if !self.accept_loss {
             return Err(LogError::Lost { path: dir.to_owned(), from, to });
         }
+        accepted(dir, from, to);
         Ok(true)
     }
 }

@@ -40,6 +40,12 @@ pub(super) fn offset_of(name: &str, suffix: &str) -> Option<Offset> {
     all_digits.then(|| digits.parse().ok().map(Offset::new)).flatten()
 }
 
+/// The base of the segment that a file was of before it was marked as one that goes.
+pub(super) fn marked_base(name: &str) -> Option<Offset> {
+    let name = name.strip_suffix(DELETED)?;
+    SEGMENT_FILES.iter().find_map(|suffix| offset_of(name, suffix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +56,8 @@ mod tests {
         assert_eq!(path, Path::new("d/00000000000000000042.log"));
         assert_eq!(offset_of("00000000000000000042.log", LOG), Some(Offset::new(42)));
         assert_eq!(offset_of("00000000000000000042.log.deleted", LOG), None);
+        assert_eq!(marked_base("00000000000000000042.timeindex.deleted"), Some(Offset::new(42)));
+        assert_eq!(marked_base("00000000000000000042.timeindex"), None);
         assert_eq!(offset_of("42.log", LOG), None);
         assert_eq!(offset_of("99999999999999999999.log", LOG), None, "no offset");
     }

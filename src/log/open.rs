@@ -123,14 +123,14 @@ impl PartitionLog {
             disk.create_dir_all_durable(dir).map_err(at(dir))?;
         }
         let mut removed_below = Offset::new(known.map_or(0, |known| known.local_start_offset));
-        let bases = leftovers::remove(disk, dir, removed_below)?;
-        let bases = leftovers::without_empty(disk, dir, &bases)?;
+        let mut stays = leftovers::remove(disk, dir, removed_below)?;
+        stays.bases = leftovers::without_empty(disk, dir, &stays.bases)?;
         aside::remove_old_asides(disk, dir, now_ms).map_err(at(dir))?;
         let recovery = known.map_or_else(Recovery::default, |known| known.recovery);
         let recovery_point = Offset::new(recovery.point);
-        let front_lost = held.front_lost(dir, bases.first().copied())?;
+        let front_gone = held.front_gone(dir, &stays)?;
         let opening = Opening { files, dir, options: &options, held, now_ms };
-        let mut recovered = open_segments(&opening, &bases, recovery)?;
+        let mut recovered = open_segments(&opening, &stays.bases, recovery)?;
         let tail_lost = recovered.reach(&opening, recovery_point)?;
 
         let checkpointed = known.map(|known| Offset::new(known.log_start_offset));
@@ -147,8 +147,8 @@ impl PartitionLog {
             active.set_times(active.max_timestamp(), first_append_ms, now_ms);
         }
         let Segments { segments, unsynced, lowest_scanned, scanned_epochs, report } = recovered;
-        let lost = front_lost || tail_lost;
-        if lost {
+        let moved = front_gone || tail_lost;
+        if moved {
             removed_below = removed_below.max(segments.first().map_or(Offset::ZERO, |segment| segment.base));
         }
         let found = Found {
@@ -160,7 +160,8 @@ impl PartitionLog {
             removed_below,
         };
         let log = Self::assemble(files, dir, options, found, now_ms)?;
-        log.settle(known.as_ref(), &unsynced, report == RecoveryReport::default() && !lost)?;
+        log.doomed.lock().extend(stays.marked.into_iter().map(|(_, path)| (i64::MIN, path)));
+        log.settle(known.as_ref(), &unsynced, report == RecoveryReport::default() && !moved)?;
         Ok((log, report))
     }
 

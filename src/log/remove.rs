@@ -7,15 +7,21 @@
 //! The log start is stable before anybody is told of it, and so is the offset below which segments go before the first of
 //! them does: a power cut may undo some of the renames and not others, and the next start finishes them. Removed files
 //! carry another name at once.
+//!
+//! On a disk without room for a checkpoint the first segment goes before that is written down. The marked names of its
+//! files, which take none, stay until it is: without them a start takes a first segment that is missing for loss.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::disk::with_suffix;
 use crate::model::Offset;
 
 use super::checkpoint::Checkpoint;
 use super::error::{LogError, at};
 use super::leftovers;
+use super::names;
 use super::partition_log::{PartitionLog, load};
 use super::segment::Segment;
 
@@ -68,18 +74,28 @@ impl PartitionLog {
         self.free_one_by_one(gone.get(..count).unwrap_or_default())
     }
 
-    /// Removes segments at once, each stable before the next, without writing anything: one alone leaves no gap, whichever
-    /// of its names a power cut brings back. For a disk that has no room for a checkpoint.
+    /// Removes segments at once, each stable before the next: one alone leaves no gap, whichever of its names a power cut
+    /// brings back. For a disk that has no room for a checkpoint before the first of them is gone.
     fn free_one_by_one(&self, gone: &[Arc<Segment>]) -> Result<usize, LogError> {
         for segment in gone {
             self.let_go(std::slice::from_ref(segment), i64::MIN)?;
-            self.purge_deleted(i64::MIN)?;
+            leftovers::remove_file(self.disk(), &with_suffix(segment.path(), names::DELETED))?;
+            let next = segment.next_offset();
+            match self.announce_removal(next) {
+                Ok(()) => {
+                    self.removed_below.fetch_max(next.get(), Ordering::AcqRel);
+                    self.purge_deleted(i64::MIN)?;
+                }
+                // It was a small one: the next makes room for both.
+                Err(error) if error.is_disk_full() => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(gone.len())
     }
 
-    /// Removes the first segment at once, if it is sealed and ends at or below `to`, without writing anything: what makes
-    /// room on a disk that has none for a checkpoint. Says whether it went.
+    /// Removes the first segment at once, if it is sealed and ends at or below `to`: what makes room on a disk that has none
+    /// for a checkpoint. Says whether it went.
     pub fn free_oldest_segment(&self, to: Offset) -> Result<bool, LogError> {
         let _one_at_a_time = self.syncing.lock();
         let segments = self.segments.load_full();
@@ -108,11 +124,14 @@ impl PartitionLog {
         self.disk().sync_dir(&self.dir).map_err(at(&self.dir))
     }
 
-    /// Removes files whose delay is over. Returns how many.
+    /// Removes files whose delay is over, and whose removal is written down. Returns how many.
     pub fn purge_deleted(&self, now_ms: i64) -> Result<usize, LogError> {
+        let below = load(&self.removed_below);
+        let base = |path: &Path| names::marked_base(path.file_name()?.to_str()?);
+        let is_due = |(when_ms, path): &(i64, PathBuf)| *when_ms <= now_ms && base(path).is_none_or(|base| base < below);
         let due: Vec<_> = {
             let mut doomed = self.doomed.lock();
-            let (due, later): (Vec<_>, Vec<_>) = doomed.drain(..).partition(|(when_ms, _)| *when_ms <= now_ms);
+            let (due, later): (Vec<_>, Vec<_>) = doomed.drain(..).partition(is_due);
             *doomed = later;
             due
         };

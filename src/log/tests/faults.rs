@@ -105,6 +105,29 @@ fn what_makes_room_needs_none() {
 }
 
 #[test]
+fn what_went_from_a_full_disk_without_a_word_is_no_loss_for_the_next_start() {
+    let home = Home::new();
+    let log = home.filled(100);
+    let below = log.segments()[3].base;
+    home.disk.watch(|event| match event.change {
+        Change::Write if ends_with(event.path, "tidelog-checkpoint.tmp") => Err(io::ErrorKind::StorageFull.into()),
+        _ => Ok(()),
+    });
+    assert_eq!(log.delete_segments_below(below, 0).unwrap(), 3);
+    log.purge_deleted(i64::MAX).unwrap();
+    drop(log);
+    home.disk.unwatch();
+    let marked = || home.disk.read_dir(&Home::dir()).unwrap().iter().filter(|e| e.name.ends_with(".deleted")).count();
+    assert!(marked() > 0, "something says that it was meant");
+    let log = home.open();
+    assert_eq!(log.local_start_offset(), below);
+    log.purge_deleted(0).unwrap();
+    assert_eq!(marked(), 0);
+    drop(log);
+    assert_eq!(home.open().local_start_offset(), below);
+}
+
+#[test]
 fn a_sync_that_failed_is_for_good() {
     let home = Home::new();
     let log = home.filled(5);

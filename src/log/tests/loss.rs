@@ -117,8 +117,10 @@ fn first_segments_that_are_gone_are_loss_unless_the_bucket_has_them() {
         ..Known::default()
     };
     let first = |logs: &[PathBuf]| fs::remove_file(&logs[0]).unwrap();
-    let left = Closed::new().is_loss("first", known(0), first);
-    assert!(left[0] > Offset::ZERO && left.len() > 100);
+    for known in [known(0), Known::default()] {
+        let left = Closed::new().is_loss("first", known, first);
+        assert!(left[0] > Offset::ZERO && left.len() > 100);
+    }
 
     let closed = Closed::new();
     first(&closed.logs());
@@ -132,6 +134,24 @@ fn first_segments_that_are_gone_are_loss_unless_the_bucket_has_them() {
     let log = closed.open(known(second)).unwrap();
     assert_eq!(log.local_start_offset(), Offset::new(second), "what the bucket has is let go, and nothing else");
     assert_eq!(log.log_end_offset(), Offset::new(END));
+}
+
+#[test]
+fn first_segments_that_retention_removed_are_no_loss() {
+    let closed = Closed::new();
+    let log = closed.open(Known::default()).unwrap();
+    let below = log.segments()[2].base;
+    log.advance_log_start(below).unwrap();
+    assert_eq!(log.delete_segments_below(below, 0).unwrap(), 2);
+    drop(log);
+    for purged in [false, true] {
+        let log = closed.open(Known::default()).expect("the checkpoint says where the first begins");
+        assert_eq!(log.local_start_offset(), below, "{purged}");
+        log.purge_deleted(i64::MAX).unwrap();
+    }
+    fs::remove_file(&closed.logs()[0]).unwrap();
+    let error = closed.open(Known::default()).unwrap_err();
+    assert!(matches!(error, LogError::Lost { from, .. } if from == below), "{error}");
 }
 
 #[test]
