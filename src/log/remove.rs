@@ -128,7 +128,8 @@ impl PartitionLog {
     pub fn purge_deleted(&self, now_ms: i64) -> Result<usize, LogError> {
         let below = load(&self.removed_below);
         let base = |path: &Path| names::marked_base(path.file_name()?.to_str()?);
-        let is_due = |(when_ms, path): &(i64, PathBuf)| *when_ms <= now_ms && base(path).is_none_or(|base| base < below);
+        let is_due =
+            |(when_ms, path): &(i64, PathBuf)| *when_ms <= now_ms && base(path).is_none_or(|base| base < below);
         let due: Vec<_> = {
             let mut doomed = self.doomed.lock();
             let (due, later): (Vec<_>, Vec<_>) = doomed.drain(..).partition(is_due);

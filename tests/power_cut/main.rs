@@ -22,6 +22,7 @@ mod checks;
 mod history;
 mod log;
 mod model;
+mod moments;
 mod omissions;
 mod partition;
 
