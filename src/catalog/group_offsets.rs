@@ -64,11 +64,6 @@ fn upsert(rows: usize) -> &'static str {
 }
 
 impl Catalog {
-    /// Writes commits down, of one group or of many: one transaction.
-    pub async fn commit_offsets(&self, rows: Vec<GroupOffsetRow>) -> Result<(), StorageError> {
-        self.write(last_of_each(rows), |session, rows| async move { commit(session, rows).await }.boxed()).await
-    }
-
     /// All that a group has committed.
     pub async fn group_offsets(&self, group_id: &str) -> Result<Vec<GroupOffsetRow>, StorageError> {
         self.read(group_id.to_owned(), |session, group_id| {
@@ -77,22 +72,6 @@ impl Catalog {
                            committed_at_ms, expires_at_ms FROM group_offsets WHERE group_id = $1 \
                            ORDER BY topic_id, partition";
                 session.rows(sql, &[group_id.as_bytes().into()]).await?.iter().map(offset_row).collect()
-            }
-            .boxed()
-        })
-        .await
-    }
-
-    /// Forgets commits as they were read, of one group or of many: what was committed again meanwhile stays. Returns how
-    /// many went. This is how offsets expire and how a group gives partitions up.
-    pub async fn forget_offsets(&self, rows: Vec<GroupOffsetRow>) -> Result<u64, StorageError> {
-        self.write(rows, |session, rows| {
-            async move {
-                let mut gone = 0;
-                for row in rows {
-                    gone += forget(session, row).await?;
-                }
-                Ok(gone)
             }
             .boxed()
         })

@@ -54,17 +54,6 @@ impl Catalog {
         })
         .await
     }
-
-    /// Writes a group down as it is now; its offsets stay.
-    pub async fn save_group(&self, group: GroupRow) -> Result<(), StorageError> {
-        self.write(group, |session, group| async move { save(session, group).await }.boxed()).await
-    }
-
-    /// Forgets a group with all its offsets. Says whether there was one.
-    pub async fn delete_group(&self, group_id: &str) -> Result<bool, StorageError> {
-        self.write(group_id.to_owned(), |session, group_id| async move { delete(session, group_id).await }.boxed())
-            .await
-    }
 }
 
 pub(super) async fn delete(session: &mut Session<'_>, group_id: &str) -> Result<bool, StorageError> {

@@ -1,6 +1,9 @@
 //! Rewrites of what lies in the bucket: the same offsets in other objects, which take the place of the old ones in one
 //! transaction (merge, compaction, erasure).
 //!
+//! No walk rewrites anything yet, and only tests call this; but generations and the transition are part of the format, and
+//! what reads rows and listings counts on them.
+//!
 //! # Consistency
 //! While a rewrite of a range is being written, no second one may start on it; its generation is above that of every
 //! row that overlaps it, in whatever state, so that a listing alone says which object is the newest.

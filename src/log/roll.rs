@@ -124,11 +124,6 @@ impl PartitionLog {
         };
         write().map_err(at(&path))
     }
-
-    /// The producers as they are at the log end, in the format of a snapshot.
-    pub fn producer_snapshot(&self) -> Vec<u8> {
-        producer_snapshot::encode(&self.appender.lock().producers)
-    }
 }
 
 fn is_as_old(segment: &Segment, age_ms: i64, now_ms: i64) -> bool {

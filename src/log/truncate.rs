@@ -1,5 +1,8 @@
 //! Truncation: the log ends earlier than it did, because its tail is not the partition's history (KIP-101).
 //!
+//! The walk that needs it is a follower's: a diverging answer of its leader's truncates to it before anything is appended.
+//! With one broker nobody follows, and only tests call it.
+//!
 //! # Consistency
 //! Appends and syncs wait. Readers that hold slices of what goes are answered from the old file.
 //!

@@ -10,9 +10,6 @@ pub const BATCH_HEADER_BYTES: usize = 61;
 /// one megabyte must not become a gigabyte of memory.
 pub const BATCH_DECOMPRESSED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Kafka's smallest `segment.bytes` (KIP-1030).
-pub const SEGMENT_BYTES_MIN: u32 = 1024 * 1024;
-
 /// Partitions that one request may create in total; Kafka's `controller` limit of records per request.
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 

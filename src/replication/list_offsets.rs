@@ -25,8 +25,6 @@ pub enum OffsetSpec {
     EarliestLocal,
     /// -5: the last offset in the bucket.
     LatestTiered,
-    /// -6: the first offset that is not in the bucket.
-    EarliestPendingUpload,
     /// The first record whose timestamp is at or after this one.
     Timestamp(i64),
 }
@@ -60,7 +58,6 @@ impl Partition {
             OffsetSpec::Earliest => self.position(watermarks.log_start),
             OffsetSpec::EarliestLocal => self.position(self.log().local_start_offset()),
             OffsetSpec::LatestTiered => self.tiered_to().and_then(|to| self.position(to.prev())),
-            OffsetSpec::EarliestPendingUpload => self.tiered_to().and_then(|to| self.position(to)),
             OffsetSpec::MaxTimestamp => self.latest_of_both(end).await?,
             OffsetSpec::Timestamp(at_ms) => self.first_of_both(at_ms, end).await?,
         })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sqlx::migrate::Migrator;
-use tidelog::catalog::{GroupRow, OpenError};
+use tidelog::catalog::{GroupBatch, GroupRow, OpenError};
 
 use crate::home::{Home, Raw};
 
@@ -37,7 +37,8 @@ over_both! {
         let catalog = home.open().await;
         let row = catalog.raise_start_number().await.unwrap();
         assert_eq!((row.cluster_id.as_str(), row.incarnation, row.start_number), ("old", 3, 8));
-        catalog.save_group(GroupRow { group_id: "g".to_owned(), ..GroupRow::default() }).await.unwrap();
+        let saved = vec![GroupRow { group_id: "g".to_owned(), ..GroupRow::default() }];
+        catalog.write_groups(GroupBatch { saved, ..GroupBatch::default() }).await.unwrap();
         assert!(catalog.group("g").await.unwrap().is_some());
     }
 

@@ -49,11 +49,6 @@ impl KafkaError {
         self.code == ResponseError::UnknownTopicOrPartition.code() || self.code == ResponseError::UnknownTopicId.code()
     }
 
-    /// Whether an offset lies outside of the log.
-    pub fn is_out_of_range(&self) -> bool {
-        self.code == ResponseError::OffsetOutOfRange.code()
-    }
-
     /// Whether somebody is in a group that nobody may be in.
     pub fn is_group_in_use(&self) -> bool {
         self.code == ResponseError::NonEmptyGroup.code()
