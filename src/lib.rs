@@ -3,7 +3,7 @@
 //!
 //! The rooms, from the ground up; imports flow down only (`tests/tidy/imports.rs` holds the table):
 //!
-//! * 0 — [`model`], [`clock`], [`disk`], [`telemetry`]: words, time, files, tracing.
+//! * 0 — [`model`], [`clock`], [`disk`], [`telemetry`], [`allocator`]: words, time, files, tracing, memory.
 //! * 1 — [`record`], [`object_storage`], [`catalog`]: formats and stores.
 //! * 2 — [`log`]: the local log of one partition, synchronous.
 //! * 3 — [`net`], [`tiering`]: frames over sockets; the log across tiers.
@@ -13,6 +13,7 @@
 //! * 7 — [`server`], [`admin`]: the Kafka front end; health and metrics over HTTP.
 //! * 8 — [`config`], [`cli`]: the edge.
 
+mod allocator;
 pub mod clock;
 pub mod disk;
 pub mod model;
@@ -38,9 +39,3 @@ pub mod server;
 
 pub mod cli;
 pub mod config;
-
-/// The wire crate reserves memory for as many array entries as a frame *claims*. With this allocator such a
-/// reservation is virtual and the decode fails cleanly; with the system's, forty bytes abort the process. It stands
-/// in the library so that test binaries have it too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

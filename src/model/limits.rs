@@ -20,6 +20,9 @@ pub const ROW_GROUP_DECODED_BYTES: usize = 8 * 1024 * 1024;
 /// each is in memory several times over meanwhile, and a batch of kilobytes may unfold to hundreds of megabytes.
 pub const HUGE_BYTES: usize = 4 * ROW_GROUP_DECODED_BYTES;
 
+/// What huge row groups that were read may take in memory, all together, until clients have them: the largest goes alone.
+pub const HUGE_HELD_BYTES: usize = BATCH_DECOMPRESSED_BYTES_MAX;
+
 /// The largest batch that is rebuilt from the remote tier, unless one record alone is larger.
 pub const REBUILT_BATCH_BYTES_MAX: usize = 1024 * 1024;
 
@@ -44,4 +47,5 @@ pub const GROUP_COMMITS_KIB_MAX: usize = 32 * 1024;
 pub const TIMESTAMP_MS_MAX: i64 = i64::MAX / 1000;
 
 const _: () = assert!(TIMESTAMP_MS_MAX.checked_mul(1000).is_some());
+const _: () = assert!(HUGE_BYTES <= HUGE_HELD_BYTES);
 const _: () = assert!(REBUILT_BATCH_BYTES_MAX <= ROW_GROUP_DECODED_BYTES);

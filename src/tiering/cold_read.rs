@@ -247,6 +247,7 @@ impl TieredLog {
             taken.push(charged);
         }
         if !taken.is_empty() {
+            records.groups.iter().for_each(|group| group.note_given());
             metrics::fetched(bytes as u64);
             let groups = self.tiers.reader.ahead.note(self.tp(), from, next);
             if groups > 0 {

@@ -4,9 +4,12 @@
 //! for, unless the gap is longer than a batch can count.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
+use super::huge::Room;
 use super::parquet::{RebuildError, RowGroup, Wanted};
 use crate::model::limits::REBUILT_BATCH_BYTES_MAX;
 use crate::model::{Codec, Offset};
@@ -33,10 +36,12 @@ pub(super) struct GroupBatch {
 }
 
 /// The batches of a row group.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Group {
     batches: Vec<GroupBatch>,
     memory_bytes: usize,
+    /// Whether somebody was given of it.
+    given: AtomicBool,
 }
 
 impl Group {
@@ -60,7 +65,26 @@ impl Group {
             let last_offset = parsed.header().last_offset();
             batches.push(GroupBatch { last_offset, bytes });
         }
-        Ok(Self { batches, memory_bytes })
+        Ok(Self { batches, memory_bytes, given: AtomicBool::new(false) })
+    }
+
+    /// The same, which holds its room until the last of its bytes are gone, wherever they are by then.
+    pub(super) fn holding(mut self, room: Room) -> Self {
+        let room = Arc::new(room);
+        for batch in &mut self.batches {
+            batch.bytes = room.held_by(&batch.bytes);
+        }
+        self
+    }
+
+    /// Notes that somebody was given of it.
+    pub(super) fn note_given(&self) {
+        self.given.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody was given of it.
+    pub(super) fn is_given(&self) -> bool {
+        self.given.load(Ordering::Relaxed)
     }
 
     /// The last offset that any of its batches reaches to.

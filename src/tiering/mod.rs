@@ -24,6 +24,7 @@ mod uploader;
 mod cold_read;
 mod flights;
 mod group;
+mod huge;
 mod lookup;
 mod read_ahead;
 mod reader;

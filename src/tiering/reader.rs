@@ -26,6 +26,7 @@ use ulid::Ulid;
 use super::errors::RemoteReadError;
 use super::flights::Flights;
 use super::group::{BatchForm, Group};
+use super::huge::{Huge, Room, is_huge};
 use super::metrics;
 use super::options::TieringOptions;
 use super::parquet::{DecodeError, Footer, RebuildError, Times};
@@ -34,7 +35,7 @@ use super::remote_segment::RemoteSegment;
 use super::threads::Threads;
 use crate::clock::Clock;
 use crate::model::Offset;
-use crate::model::limits::{HUGE_BYTES, ROW_GROUP_DECODED_BYTES};
+use crate::model::limits::ROW_GROUP_DECODED_BYTES;
 use crate::object_storage::Bucket;
 
 /// Bytes on their way from the bucket into the cache, and from it to clients, never get more than this of it.
@@ -105,8 +106,7 @@ pub(super) struct RemoteReader {
     /// When a reply was last refused memory, by the monotonic clock.
     refused_at: Mutex<Option<Duration>>,
     cache_bytes: u64,
-    /// Held by whoever works on huge records, so that they are in memory once, whoever uploads and reads.
-    pub(super) huge: Arc<Mutex<()>>,
+    pub(super) huge: Arc<Huge>,
     pub(super) ahead: ReadAhead,
 }
 
@@ -124,6 +124,7 @@ impl RemoteReader {
         let in_flight = usize::try_from(in_flight).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         Arc::new(Self {
             bucket,
+            huge: Huge::new(Arc::clone(&clock)),
             clock,
             cache,
             footers: Arc::default(),
@@ -135,7 +136,6 @@ impl RemoteReader {
             outgoing_bytes: usize::try_from(in_flight_bytes).unwrap_or(usize::MAX),
             refused_at: Mutex::new(None),
             cache_bytes: options.cache_bytes,
-            huge: Arc::default(),
             ahead: ReadAhead::new(options.cache_bytes),
         })
     }
@@ -152,7 +152,7 @@ impl RemoteReader {
     pub(super) fn cached_group(&self, key: GroupKey) -> Option<Arc<Group>> {
         match self.cache.get(&Key::Group(key)) {
             Some(Value::Group(group)) => Some(group),
-            _ => None,
+            _ => self.huge.kept(key),
         }
     }
 
@@ -248,8 +248,15 @@ impl RemoteReader {
         let meta = footer.row_groups().get(key.number).ok_or_else(|| not_there(segment, key.number))?;
         let (range, unfolded_bytes) = (meta.bytes.clone(), meta.unfolded_bytes);
         let bytes = range.end - range.start;
-        // Decoded, and then rebuilt.
-        let decoded_bytes = unfolded_bytes.saturating_mul(2).max(ROW_GROUP_DECODED_BYTES as u64);
+        let mut huge_room = None;
+        let decoded_bytes = if is_huge(unfolded_bytes) {
+            // Before any other room: whoever waits for this one keeps nobody from reading what is not huge.
+            huge_room = Some(self.huge.room(unfolded_bytes, || self.note_refused()).await);
+            0
+        } else {
+            // Decoded, and then rebuilt.
+            unfolded_bytes.saturating_mul(2).max(ROW_GROUP_DECODED_BYTES as u64)
+        };
         let _room = self.room(&self.incoming, bytes.saturating_add(decoded_bytes)).await;
         let mut tries = 0;
         let group = loop {
@@ -257,11 +264,14 @@ impl RemoteReader {
             let fetched = self.bucket.get_range(&segment.key, range.clone()).await?;
             let arrived = self.clock.monotonic();
             let decoded = {
-                let _turn = self.decoders.acquire().await;
-                let (footer, huge) = (Arc::clone(footer), Arc::clone(&self.huge));
-                let is_huge = unfolded_bytes > HUGE_BYTES as u64;
+                let turn = match &huge_room {
+                    Some(_) => Some(self.huge.turns.next().await),
+                    None => None,
+                };
+                let _decoder = self.decoders.acquire().await;
+                let footer = Arc::clone(footer);
                 let decoding = move || {
-                    let _alone = is_huge.then(|| huge.lock());
+                    let _turn = turn;
                     decode(&footer, key, fetched)
                 };
                 threads.blocking(decoding).await?
@@ -271,7 +281,7 @@ impl RemoteReader {
                     let decode = self.clock.monotonic().saturating_sub(arrived);
                     let fetch = arrived.saturating_sub(began);
                     metrics::row_group_read(bytes, group.memory_bytes() as u64, fetch, decode);
-                    break Arc::new(group);
+                    break group;
                 }
                 Err(error) if tries > 0 => {
                     self.forget(segment.id);
@@ -280,9 +290,21 @@ impl RemoteReader {
                 Err(_) => tries += 1,
             }
         };
+        Ok(self.keep_group(threads, key, group, huge_room))
+    }
+
+    /// Keeps a row group for whoever asks next: what is huge apart from the cache, and not for long.
+    fn keep_group(&self, threads: &Threads, key: GroupKey, group: Group, huge_room: Option<Room>) -> Arc<Group> {
+        let bytes = group.memory_bytes() as u64;
+        if let Some(room) = huge_room.filter(|_| is_huge(bytes)) {
+            let group = Arc::new(group.holding(room.shrunk_to(bytes)));
+            threads.spawn(Arc::clone(&self.huge).keep(key, Arc::clone(&group)));
+            return group;
+        }
+        let group = Arc::new(group);
         self.cache.insert(Key::Group(key), Value::Group(Arc::clone(&group)));
         metrics::cache_size(self.cache.weighted_size());
-        Ok(group)
+        group
     }
 
     /// The timestamps of a row group's records: one small read where they are not cached.
@@ -331,13 +353,22 @@ impl RemoteReader {
     /// The same bytes, counted against what may be on its way to clients until they have been sent; `None` where too much
     /// is.
     pub(super) fn charged(&self, bytes: &Bytes) -> Option<Bytes> {
+        if is_huge(bytes.len() as u64) {
+            // Counted since it was read.
+            return Some(bytes.clone());
+        }
         match Arc::clone(&self.outgoing).try_acquire_many_owned(permits(bytes.len() as u64)) {
             Ok(permit) => Some(Bytes::from_owner(Charged { bytes: bytes.clone(), _permit: permit })),
             Err(_full) => {
-                *self.refused_at.lock() = Some(self.clock.monotonic());
+                self.note_refused();
                 None
             }
         }
+    }
+
+    /// Notes that somebody waits for what replies on their way hold.
+    fn note_refused(&self) {
+        *self.refused_at.lock() = Some(self.clock.monotonic());
     }
 
     /// Whether somebody waits for what replies on their way hold.

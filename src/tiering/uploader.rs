@@ -30,7 +30,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::catalog::{CommitError, FencedError, NewSegmentRow, SegmentContent, SegmentState, StorageError};
@@ -38,6 +37,7 @@ use crate::log::{LogError, PartitionLog, TieredTo};
 use crate::model::{Offset, TopicPartition};
 use crate::object_storage::{BucketError, DataName, ObjectKey, key};
 
+use super::huge::Turns;
 use super::metrics;
 use super::parquet::{
     Aborted, FinishedSegment, Footer, Lineage, SegmentHeader, SegmentWriter, WriteError, WriterOptions,
@@ -466,8 +466,7 @@ struct Job {
     options: WriterOptions,
     content: Content,
     now_ms: i64,
-    /// Held by whoever works on huge records.
-    huge: Arc<Mutex<()>>,
+    turns: Turns,
 }
 
 impl Job {
@@ -490,7 +489,7 @@ impl Job {
             options,
             content,
             now_ms: log.tiers.clock().now_ms(),
-            huge: Arc::clone(&log.tiers.reader.huge),
+            turns: log.tiers.reader.huge.turns.clone(),
         })
     }
 
@@ -505,7 +504,7 @@ impl Job {
                 (aborted, self.log.producer_snapshot_at(end, self.now_ms)?)
             }
         };
-        let mut writer = SegmentWriter::new(self.header, aborted, &self.options)?.taking_turns(&self.huge);
+        let mut writer = SegmentWriter::new(self.header, aborted, &self.options)?.taking_turns(self.turns);
         if self.content == Content::Log {
             let mut batches = self.log.batches_from(start, end);
             let mut next = start;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::sources;
 
 /// Rooms of layer 0.
-const GROUND: &[&str] = &["clock", "disk", "model", "telemetry"];
+const GROUND: &[&str] = &["allocator", "clock", "disk", "model", "telemetry"];
 
 /// Every other room, from the ground up, with the rooms that it imports. All of them stand above it in this list.
 const TABLE: &[(&str, &[&str])] = &[

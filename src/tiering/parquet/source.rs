@@ -164,7 +164,8 @@ impl Source {
         });
         if feed.taken >= feed.header.record_count {
             let left_over = self.bytes.len() > self.parsed;
-            if left_over || feed.unpacking.read_into(&mut self.bytes, 1).map_err(&refused)? > 0 {
+            // Not behind the records: a buffer that is just full would grow to twice its size for what is not there.
+            if left_over || feed.unpacking.read_into(&mut Vec::new(), 1).map_err(&refused)? > 0 {
                 return Err(refused(BatchError::Trailing));
             }
         }

@@ -10,13 +10,13 @@ use arrow::array::cast::AsArray as _;
 use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::Int32Type;
 use bytes::Bytes;
-use parking_lot::Mutex;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, RowGroupMetaData};
 
 use crate::model::{Offset, TimestampType};
 use crate::record::{BatchHeader, BatchView};
 use crate::tiering::digest::{Digest, RecordDigest};
+use crate::tiering::huge::Turns;
 
 use super::aborted::Aborted;
 use super::decode::{self, Window};
@@ -48,8 +48,7 @@ pub struct SegmentWriter {
     row_groups: Vec<RowGroupWords>,
     digest: RecordDigest,
     ready: Vec<Bytes>,
-    /// Held by whoever works on huge records.
-    huge: Arc<Mutex<()>>,
+    turns: Turns,
     counted: Totals,
 }
 
@@ -112,7 +111,7 @@ impl SegmentWriter {
             row_groups: Vec::new(),
             digest: RecordDigest::default(),
             ready: Vec::new(),
-            huge: Arc::default(),
+            turns: Turns::default(),
             counted: Totals {
                 size_bytes: 0,
                 log_size_bytes: 0,
@@ -124,10 +123,10 @@ impl SegmentWriter {
         })
     }
 
-    /// Has records that are huge worked on by whoever holds `huge`.
+    /// Has it wait for its turn before it unpacks a record that is huge.
     #[must_use]
-    pub fn taking_turns(mut self, huge: &Arc<Mutex<()>>) -> Self {
-        self.huge = Arc::clone(huge);
+    pub fn taking_turns(mut self, turns: Turns) -> Self {
+        self.turns = turns;
         self
     }
 
@@ -148,11 +147,11 @@ impl SegmentWriter {
         self.note(batch, left_out);
         if !left_out {
             let mut feed = Feed::new(batch, self.header.base_offset, self.header.end_offset, last)?;
-            let huge = Arc::clone(&self.huge);
-            let mut alone = None;
+            let turns = self.turns.clone();
+            let mut turn = None;
             loop {
                 let take_turn = || {
-                    alone.get_or_insert_with(|| huge.lock());
+                    turn.get_or_insert_with(|| turns.wait());
                 };
                 if !self.source.fill(&mut feed, take_turn)? {
                     break;

@@ -4,6 +4,7 @@ mod stage;
 
 mod crashes;
 mod damage;
+mod huge;
 mod lives;
 mod lookups;
 mod starts;
