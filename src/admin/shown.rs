@@ -140,6 +140,8 @@ pub struct ShownTier {
     pub last_error: Option<String>,
     /// Why nothing more is tried until somebody helps.
     pub stopped: Option<String>,
+    /// Objects that cannot be read, and why.
+    pub damaged: Vec<String>,
 }
 
 /// A wish to give up what cannot be uploaded.

@@ -60,5 +60,6 @@ fn shown(status: TierStatus) -> ShownTier {
         failures: status.failures,
         last_error: status.last_error,
         stopped: status.stopped,
+        damaged: status.damaged,
     }
 }

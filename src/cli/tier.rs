@@ -111,6 +111,9 @@ async fn status(args: &StatusArgs) -> Result<(), Failure> {
         if let Some(error) = partition.stopped.as_ref().or(partition.last_error.as_ref()) {
             print_line(&format!("{}:{}: {error}", partition.topic, partition.partition))?;
         }
+        for damage in &partition.damaged {
+            print_line(&format!("{}:{}: {damage}", partition.topic, partition.partition))?;
+        }
     }
     Ok(())
 }
@@ -124,6 +127,7 @@ fn local_only(partition: &ShownTier) -> Option<i64> {
 fn state(partition: &ShownTier) -> &'static str {
     match partition {
         ShownTier { stopped: Some(_), .. } => "stopped",
+        ShownTier { damaged, .. } if !damaged.is_empty() => "damaged",
         ShownTier { enabled: false, .. } => "local only",
         ShownTier { paused: true, .. } => "paused",
         ShownTier { tiered_to: None, .. } => "unknown",

@@ -90,7 +90,12 @@ impl ColdReads {
                 Progress::Failed(None)
             }
             Err(error) => {
-                tracing::error!(%error, "a cold read failed");
+                if error.is_damage() {
+                    // Said where it was found, and not to everybody who asks.
+                    tracing::debug!(%error, "a cold read failed");
+                } else {
+                    tracing::error!(%error, "a cold read failed");
+                }
                 Progress::Failed(Some(error.kafka()))
             }
         };

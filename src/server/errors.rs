@@ -137,9 +137,12 @@ impl KafkaError for ListOffsetsError {
 }
 
 impl KafkaError for RemoteReadError {
-    /// Always one that clients come back after: nothing is said to be gone because it could not be read.
+    /// Always one that clients come back after: nothing is said to be gone because it could not be read. What lasts has
+    /// the code that Kafka gives when its remote storage fails: clients show it to their application, or warn, where they
+    /// keep quiet about `KAFKA_STORAGE_ERROR`, and stay where they are.
     fn kafka(&self) -> ResponseError {
         match self {
+            Self::Lasting { .. } => ResponseError::UnknownServerError,
             Self::TimedOut => ResponseError::RequestTimedOut,
             Self::Unfinished(_) => ResponseError::NotLeaderOrFollower,
             Self::Bucket(_)

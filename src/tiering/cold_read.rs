@@ -8,7 +8,7 @@
 //! they still name it.
 //!
 //! # Retries
-//! One, after the rows were loaded again.
+//! One, after the rows were loaded again. Whoever is told that an object is damaged asks again, and is told again.
 //!
 //! # Cancellation
 //! Whoever stops waiting stops nothing: the fetches are tasks of their own.
@@ -135,10 +135,11 @@ impl TieredLog {
                 }
                 (segment, error) => {
                     metrics::fetch_failed();
-                    return Err(match segment.filter(|_| error.is_not_found()) {
-                        Some(segment) => RemoteReadError::Missing { key: segment.key.to_string() },
+                    let error = match segment {
+                        Some(segment) => error.of_object(&segment.key),
                         None => error,
-                    });
+                    };
+                    return Err(self.tiers.damages.note(self.tp(), error));
                 }
             }
         }
@@ -166,6 +167,7 @@ impl TieredLog {
             },
             Plan::Group(segment, footer, key, at) => match reader.group(threads, &segment, &footer, key).await {
                 Ok(group) => {
+                    self.tiers.damages.note_read(segment.key.as_str());
                     held.take_group(key, group, at);
                     held.take_footer(segment.id, footer);
                 }

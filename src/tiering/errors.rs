@@ -3,7 +3,7 @@
 use crate::catalog::{FencedError, StorageError};
 use crate::log::LogError;
 use crate::model::{LeaderEpoch, Offset, TopicPartition};
-use crate::object_storage::{BucketError, ErrorKind};
+use crate::object_storage::{BucketError, ErrorKind, ObjectKey};
 
 use super::remote_segment::BadRow;
 use super::threads::Unfinished;
@@ -118,6 +118,14 @@ pub enum RemoteReadError {
     /// It took too long.
     #[error("the bucket did not answer in time")]
     TimedOut,
+    /// One of those that do not pass by themselves, again and again.
+    #[error("{error} ({reads} reads failed)")]
+    Lasting {
+        /// How many times.
+        reads: u64,
+        /// Which.
+        error: Box<RemoteReadError>,
+    },
 }
 
 impl RemoteReadError {
@@ -126,7 +134,38 @@ impl RemoteReadError {
         match self {
             Self::Bucket(error) => error.kind().is_retriable(),
             Self::Catalog(_) | Self::Unfinished(_) | Self::TimedOut => true,
-            Self::Damaged { .. } | Self::Missing { .. } | Self::NoObject { .. } | Self::BadRow(_) => false,
+            Self::Damaged { .. }
+            | Self::Missing { .. }
+            | Self::NoObject { .. }
+            | Self::BadRow(_)
+            | Self::Lasting { .. } => false,
+        }
+    }
+
+    /// What it says of the object that was asked for: the store may have nothing of that name, or not so many bytes of it.
+    pub(super) fn of_object(self, key: &ObjectKey) -> Self {
+        let Self::Bucket(error) = &self else { return self };
+        match error.kind() {
+            ErrorKind::NotFound => Self::Missing { key: key.to_string() },
+            ErrorKind::Corrupt | ErrorKind::Invalid => {
+                Self::Damaged { key: key.to_string(), reason: error.to_string() }
+            }
+            _ => self,
+        }
+    }
+
+    /// Whether the tiers remember it, and have told the log of it.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Lasting { .. }) || self.subject().is_some()
+    }
+
+    /// What is damaged, where something is: an object's key, or a partition.
+    pub(super) fn subject(&self) -> Option<String> {
+        match self {
+            Self::Damaged { key, .. } | Self::Missing { key } => Some(key.clone()),
+            Self::NoObject { tp, .. } => Some(tp.to_string()),
+            Self::BadRow(error) => Some(error.to_string()),
+            Self::Bucket(_) | Self::Catalog(_) | Self::Unfinished(_) | Self::TimedOut | Self::Lasting { .. } => None,
         }
     }
 

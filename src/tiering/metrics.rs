@@ -55,6 +55,11 @@ pub(super) fn fetch_failed() {
     counter!("kafka_server_brokertopicmetrics_remotefetcherrors_total").increment(1);
 }
 
+/// Objects that cannot be read though the bucket answers.
+pub(super) fn damaged(objects: usize) {
+    set("tidelog_tiering_damaged_objects_count", objects as u64);
+}
+
 /// The cache was asked.
 pub(super) fn cache_asked(hit: bool) {
     counter!("tidelog_tiering_cache_requests_total", "outcome" => if hit { "hit" } else { "miss" }).increment(1);

@@ -22,6 +22,7 @@ mod upload_state;
 mod uploader;
 
 mod cold_read;
+mod damages;
 mod flights;
 mod group;
 mod huge;

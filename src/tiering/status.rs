@@ -40,6 +40,8 @@ pub struct TierStatus {
     pub last_error: Option<String>,
     /// Why no more uploads are tried until somebody helps: an alarm.
     pub stopped: Option<String>,
+    /// Objects that cannot be read, and why: an alarm too.
+    pub damaged: Vec<String>,
 }
 
 /// An object, as it can be listed.
@@ -130,6 +132,7 @@ impl TieredLog {
             failures: upload.failures,
             last_error: upload.last_error.clone(),
             stopped: upload.stopped.clone(),
+            damaged: self.tiers.damages.of(self.tp()),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::object_storage::Bucket;
 use super::control::ControlFileError;
 use super::control::floor_files::FloorFiles;
 use super::control::topic_files::TopicFiles;
+use super::damages::Damages;
 use super::options::TieringOptions;
 use super::reader::RemoteReader;
 use super::threads::Threads;
@@ -66,6 +67,7 @@ pub struct Tiers {
     pub(super) topic_files: TopicFiles,
     pub(super) floor_files: FloorFiles,
     pub(super) reader: Arc<RemoteReader>,
+    pub(super) damages: Damages,
     pub(super) uploads: Arc<UploadQueue>,
     /// Objects that this process is writing: whoever writes one ends it.
     active: Mutex<HashSet<Ulid>>,
@@ -82,6 +84,7 @@ impl Tiers {
             uploads: Arc::new(UploadQueue::new(Arc::clone(&parts.clock), options.copy_bytes_per_second)),
             active: Mutex::default(),
             reader,
+            damages: Damages::new(Arc::clone(&parts.clock)),
             threads,
             topic_files: TopicFiles::default(),
             floor_files: FloorFiles::default(),
@@ -137,6 +140,7 @@ impl Tiers {
     pub(super) fn dismiss(&self, tp: TopicPartition) {
         self.members.lock().remove(&tp);
         self.floor_files.forget(tp);
+        self.damages.forget(tp);
     }
 
     /// The partition, while it is led here.

@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::disk::RealDisk;
 use crate::model::settings::BrokerSettings;
 use crate::model::{BrokerId, Codec, LeaderEpoch, Offset};
-use crate::object_storage::{BucketOptions, FaultPlan};
+use crate::object_storage::{BucketOptions, FaultPlan, MemoryStore};
 use crate::record::{BatchBuilder, BatchSpec};
 use crate::server::api_table::table;
 use crate::server::dispatch::Shared;
@@ -45,6 +45,8 @@ pub struct Bench {
     pub shared: Arc<Shared<FrontEnd>>,
     /// Faults of the bucket.
     pub plan: Arc<FaultPlan>,
+    /// What the bucket holds.
+    pub store: Arc<MemoryStore>,
     _folder: tempfile::TempDir,
 }
 
@@ -62,7 +64,7 @@ impl Bench {
     /// The same, over a bucket that is tried for so long.
     pub async fn with_patience(settings: &[(&str, &str)], patience: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let plan = FaultPlan::new();
+        let (plan, store) = (FaultPlan::new(), Arc::new(MemoryStore::new()));
         let settings = pairs(&[("broker.rack", "r1")]).into_iter().chain(pairs(settings)).collect();
         let settings = BrokerSettings::new(settings).unwrap();
         let options = BrokerOptions {
@@ -76,7 +78,8 @@ impl Bench {
         };
         let clock = SystemClock::shared();
         let start = async || {
-            let parts = BrokerParts::new(RealDisk::shared(), Arc::clone(&clock), next_id);
+            let mut parts = BrokerParts::new(RealDisk::shared(), Arc::clone(&clock), next_id);
+            parts.store = Some(Arc::<MemoryStore>::clone(&store));
             Broker::start(options.clone(), parts).await.unwrap()
         };
         // Twice, so that there is an epoch before the present one.
@@ -92,7 +95,7 @@ impl Bench {
         let options = ServerOptions { listen, replies, ..ServerOptions::from(&settings) };
         let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
         let server = Server::serve(options, Arc::clone(&shared), clock).await.unwrap();
-        Self { server, broker, shared, plan, _folder: folder }
+        Self { server, broker, shared, plan, store, _folder: folder }
     }
 
     pub async fn add_topic(&self, name: &str, id: u128, partitions: i32, configs: &[(&str, &str)]) {

@@ -9,7 +9,7 @@ use kafka_protocol::messages::{FetchRequest, FetchResponse, ListOffsetsRequest};
 use super::bench::{Bench, batch, fetch, produce, topic};
 use super::wire::Wire;
 use crate::model::Offset;
-use crate::object_storage::{Effect, ErrorKind, Fault, Operation};
+use crate::object_storage::{Effect, ErrorKind, Fault, ObjectKey, Operation};
 use crate::record::Batches;
 
 /// Long enough for a machine that is busy; whoever waits so long fails.
@@ -124,8 +124,9 @@ async fn a_bucket_that_fails_or_lies_gives_an_error_that_clients_come_back_after
         (Effect::Fail(ErrorKind::Unavailable), 0),
         (Effect::FlipBit(20), ResponseError::KafkaStorageError.code()),
         (Effect::Fail(ErrorKind::NotFound), ResponseError::KafkaStorageError.code()),
-        (Effect::Truncate(3), ResponseError::KafkaStorageError.code()),
         (Effect::Fail(ErrorKind::Denied), ResponseError::KafkaStorageError.code()),
+        // The third that is no trouble of the bucket's.
+        (Effect::Truncate(3), ResponseError::UnknownServerError.code()),
     ] {
         bench.plan.add(Fault::new(effect.clone()).on(Operation::Read));
         let response = wire.call(&fetch(12, &[(0, 3)], 400), 12).await;
@@ -135,6 +136,40 @@ async fn a_bucket_that_fails_or_lies_gives_an_error_that_clients_come_back_after
     }
     let response = wire.call(&fetch(12, &[(0, 3)], 5_000), 12).await;
     assert_eq!(values(&response, 0)[0], (3, "d".to_owned()));
+}
+
+#[tokio::test]
+async fn a_damaged_object_is_told_to_clients_that_ask_again_and_to_the_operator_and_passes_when_it_is_put_back() {
+    for what in ["flipped", "cut", "empty", "another", "gone"] {
+        let (bench, mut wire) = bench().await;
+        let status = || bench.broker.tiers().status()[0].damaged.clone();
+        let is_data = |(key, _): &(String, bytes::Bytes)| key.starts_with("topics/");
+        let objects: Vec<_> = bench.store.objects().into_iter().filter(is_data).collect();
+        let (key, good) = (ObjectKey::parse(&objects[1].0).unwrap(), objects[1].1.clone());
+        match what {
+            "flipped" => bench.store.overwrite(&key, good.iter().map(|byte| byte ^ 1).collect()),
+            "cut" => bench.store.overwrite(&key, good.slice(..good.len() / 2)),
+            "empty" => bench.store.overwrite(&key, bytes::Bytes::new()),
+            "another" => bench.store.overwrite(&key, objects[0].1.clone()),
+            _ => bench.broker.tiers().bucket().delete(&key).await.unwrap(),
+        }
+        let mut codes = Vec::new();
+        for _ in 0..4 {
+            let response = wire.call(&fetch(12, &[(0, 3)], 400), 12).await;
+            assert_eq!(values(&response, 0), [], "{what}");
+            codes.push(code(&response, 0));
+        }
+        // Quietly at first, and then so that clients show it; never so that they go elsewhere.
+        let (quiet, shown) = (ResponseError::KafkaStorageError.code(), ResponseError::UnknownServerError.code());
+        assert_eq!(codes, [quiet, quiet, shown, shown], "{what}");
+        assert!(status().len() == 1 && status()[0].contains(key.as_str()), "{what}: {:?}", status());
+        let response = wire.call(&fetch(12, &[(0, 6)], 5_000), 12).await;
+        assert_eq!(values(&response, 0)[0], (6, "g".to_owned()), "{what}: what follows is not concerned");
+        bench.store.overwrite(&key, good);
+        let response = wire.call(&fetch(12, &[(0, 3)], 5_000), 12).await;
+        assert_eq!(values(&response, 0)[0], (3, "d".to_owned()), "{what}");
+        assert!(status().is_empty(), "{what}");
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,10 @@ async fn stage() -> (Stage, ObjectKey, Bytes) {
 }
 
 async fn read(stage: &Stage, from: i64) -> Result<usize, RemoteReadError> {
-    let records = stage.log.read_remote(Offset::new(from)).await?;
+    let records = stage.log.read_remote(Offset::new(from)).await.map_err(|error| match error {
+        RemoteReadError::Lasting { error, .. } => *error,
+        error => error,
+    })?;
     Ok(stage.log.take(&records, Offset::new(from), usize::MAX, true).len())
 }
 
