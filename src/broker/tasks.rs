@@ -240,7 +240,10 @@ impl Broker {
             Ok(Room { free_bytes, total_bytes: self.total_bytes()?, reserve_bytes })
         });
         match room {
-            Ok(room) => self.health.note_room(room, || self.tiers.local_only_bytes()),
+            Ok(room) => {
+                self.health.note_room(room, || self.tiers.local_only_bytes());
+                self.tiers.note_room(self.health.is_filling_up() || self.health.is_full());
+            }
             Err(error) => tracing::warn!(%error, "how much room the log directory has cannot be asked"),
         }
     }

@@ -103,6 +103,11 @@ impl ErrorKind {
         matches!(self, Self::Throttled | Self::Unavailable | Self::TimedOut)
     }
 
+    /// Whether a request may succeed once the store is better: it is away, busy or full, or its keys are being changed.
+    pub const fn may_pass(self) -> bool {
+        self.is_retriable() || matches!(self, Self::Full | Self::NoBucket | Self::Denied)
+    }
+
     /// For metrics and messages.
     pub const fn name(self) -> &'static str {
         match self {

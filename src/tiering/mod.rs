@@ -16,6 +16,7 @@ pub mod tiered_log;
 pub mod tiers;
 
 mod backoff;
+mod pressure;
 mod skip;
 mod upload_queue;
 mod upload_state;

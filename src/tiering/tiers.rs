@@ -20,6 +20,7 @@ use super::control::floor_files::FloorFiles;
 use super::control::topic_files::TopicFiles;
 use super::damages::Damages;
 use super::options::TieringOptions;
+use super::pressure::Pressure;
 use super::reader::RemoteReader;
 use super::threads::Threads;
 use super::tiered_log::TieredLog;
@@ -43,6 +44,13 @@ pub enum TopicFileError {
     /// The topic is gone.
     #[error("topic {0} does not exist any more")]
     NoTopic(TopicId),
+}
+
+impl TopicFileError {
+    /// Whether it is the bucket that takes nothing now.
+    pub(super) fn is_of_bucket(&self) -> bool {
+        matches!(self, Self::ControlFile(ControlFileError::Bucket(error)) if error.kind().may_pass())
+    }
 }
 
 /// What the tiers stand on.
@@ -73,6 +81,7 @@ pub struct Tiers {
     active: Mutex<HashSet<Ulid>>,
     members: Mutex<HashMap<TopicPartition, Weak<TieredLog>>>,
     random: Mutex<StdRng>,
+    pressure: Pressure,
 }
 
 impl Tiers {
@@ -89,6 +98,7 @@ impl Tiers {
             topic_files: TopicFiles::default(),
             floor_files: FloorFiles::default(),
             members: Mutex::default(),
+            pressure: Pressure::default(),
             random: Mutex::new(StdRng::seed_from_u64(options.seed)),
             parts,
             options,
@@ -131,6 +141,10 @@ impl Tiers {
 
     pub(super) fn clock(&self) -> &dyn Clock {
         self.parts.clock.as_ref()
+    }
+
+    pub(super) fn pressure(&self) -> &Pressure {
+        &self.pressure
     }
 
     pub(super) fn admit(&self, log: &Arc<TieredLog>) {

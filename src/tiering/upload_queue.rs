@@ -92,7 +92,7 @@ pub(super) async fn copy(queue: Arc<UploadQueue>) {
         if uploaded.is_err() {
             tracing::error!(topic = %log.topic(), partition = log.tp().partition, "an upload panicked");
             metrics::copy_failed();
-            log.upload_failed("the upload panicked".to_owned());
+            log.upload_failed("the upload panicked".to_owned(), false);
         }
         log.upload.lock().queued = false;
         log.offer_upload();

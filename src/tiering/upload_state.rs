@@ -34,6 +34,8 @@ pub struct UploadState {
     pub unfinished: Option<Attempt>,
     /// What is being uploaded.
     pub current: Option<Ulid>,
+    /// Whether the last attempt failed by a bucket that takes nothing now.
+    pub waits_for_bucket: bool,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
     /// Why no attempt is made any more, until somebody helps.
@@ -41,17 +43,31 @@ pub struct UploadState {
 }
 
 impl UploadState {
-    /// An attempt failed.
-    pub fn failed(&mut self, reason: String, now: Duration, chance: f64) {
+    /// An attempt failed. The next comes after `pause`, given how many have failed.
+    pub fn failed(&mut self, reason: String, by_bucket: bool, now: Duration, pause: impl Fn(u32) -> Duration) {
         self.failures = self.failures.saturating_add(1);
-        self.not_before = now.saturating_add(backoff::pause(self.failures, chance));
+        self.not_before = now.saturating_add(pause(self.failures));
+        self.waits_for_bucket = by_bucket;
         self.last_error = Some(reason);
+    }
+
+    /// The bucket takes something again: no reason to wait longer for it.
+    pub fn bucket_is_back(&mut self) {
+        if std::mem::take(&mut self.waits_for_bucket) {
+            self.not_before = Duration::ZERO;
+        }
+    }
+
+    /// Room on disk is needed: waits no longer than it would have to if this were the first moment of its pause.
+    pub fn hurry(&mut self, now: Duration) {
+        self.not_before = self.not_before.min(now.saturating_add(backoff::LONGEST_IN_NEED));
     }
 
     /// An attempt went well.
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.not_before = Duration::ZERO;
+        self.waits_for_bucket = false;
         self.last_error = None;
         self.stopped = None;
     }
@@ -81,10 +97,11 @@ mod tests {
     fn each_failure_waits_longer_and_a_success_forgets() {
         let mut state = UploadState::default();
         assert!(state.may_begin(Duration::ZERO));
-        state.failed("down".to_owned(), Duration::from_secs(10), 0.0);
+        let pause = |failures| backoff::pause(failures, false, 0.0);
+        state.failed("down".to_owned(), true, Duration::from_secs(10), pause);
         let first = state.not_before;
         assert!(!state.may_begin(Duration::from_secs(10)) && state.may_begin(first));
-        state.failed("down".to_owned(), first, 0.0);
+        state.failed("down".to_owned(), true, first, pause);
         assert!(state.not_before - first > first - Duration::from_secs(10));
         state.succeeded();
         assert!(state.may_begin(Duration::ZERO) && state.last_error.is_none());
@@ -92,5 +109,25 @@ mod tests {
         assert!(!state.may_begin(Duration::MAX));
         state.forgive();
         assert!(state.may_begin(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_bucket_that_is_back_or_a_disk_that_is_full_cuts_the_pause_short() {
+        let (mut state, now) = (UploadState::default(), Duration::from_secs(100));
+        let pause = |failures| backoff::pause(failures, false, 0.0);
+        for _ in 0..9 {
+            state.failed("full".to_owned(), true, now, pause);
+        }
+        assert!(!state.may_begin(now + Duration::from_secs(119)));
+        state.hurry(now);
+        assert!(!state.may_begin(now) && state.may_begin(now + backoff::LONGEST_IN_NEED));
+        let soon = state.not_before;
+        state.hurry(now + Duration::from_secs(1));
+        assert_eq!(state.not_before, soon, "it is not put off again and again");
+        state.bucket_is_back();
+        assert!(state.may_begin(now) && state.failures == 9 && state.last_error.is_some());
+        state.failed("a bad sector".to_owned(), false, now, pause);
+        state.bucket_is_back();
+        assert!(!state.may_begin(now), "the bucket was not the reason");
     }
 }

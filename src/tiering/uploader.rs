@@ -37,6 +37,7 @@ use crate::log::{LogError, PartitionLog, TieredTo};
 use crate::model::{Offset, TopicPartition};
 use crate::object_storage::{BucketError, DataName, ObjectKey, key};
 
+use super::backoff;
 use super::huge::Turns;
 use super::metrics;
 use super::parquet::{
@@ -100,6 +101,15 @@ impl From<CommitError> for UploadError {
 }
 
 impl UploadError {
+    /// Whether it is the bucket that takes nothing now: when it takes something, all may try again.
+    fn is_of_bucket(&self) -> bool {
+        match self {
+            Self::Bucket(error) => error.kind().may_pass(),
+            Self::TopicFile(error) => error.is_of_bucket(),
+            _ => false,
+        }
+    }
+
     /// Whether trying again is no use before somebody has helped: the log's own bytes cannot be read, or cannot be written
     /// as what they are.
     fn needs_help(&self) -> bool {
@@ -200,9 +210,13 @@ impl TieredLog {
     }
 
     /// Notes that an attempt failed.
-    pub(super) fn upload_failed(&self, reason: String) {
+    pub(super) fn upload_failed(&self, reason: String, by_bucket: bool) {
         let (now, chance) = (self.tiers.clock().monotonic(), self.tiers.chance());
-        self.upload.lock().failed(reason, now, chance);
+        let in_need = self.tiers.is_in_need();
+        self.upload.lock().failed(reason, by_bucket, now, |failures| backoff::pause(failures, in_need, chance));
+        if by_bucket {
+            self.tiers.note_bucket_failed();
+        }
     }
 
     /// One attempt at the next range, and what follows from how it ends. By whoever has taken the partition out of the
@@ -214,6 +228,9 @@ impl TieredLog {
         match self.upload_what_is_next().await {
             Ok(uploaded) => {
                 self.upload.lock().succeeded();
+                if uploaded.is_some() {
+                    self.tiers.bucket_took_something();
+                }
                 if let Some(Uploaded { log_bytes, object_bytes }) = uploaded {
                     metrics::copied(log_bytes, object_bytes, self.tiers.clock().monotonic().saturating_sub(began));
                 }
@@ -230,7 +247,7 @@ impl TieredLog {
                 if error.needs_help() || self.has_hole(&error) {
                     self.stop_uploads(error.to_string());
                 }
-                self.upload_failed(error.to_string());
+                self.upload_failed(error.to_string(), error.is_of_bucket());
             }
         }
     }

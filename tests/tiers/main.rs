@@ -5,6 +5,7 @@
 
 mod full_disk;
 mod home;
+mod pauses;
 
 mod refusals;
 mod topics;

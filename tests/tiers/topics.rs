@@ -16,7 +16,7 @@ async fn set(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Result<()
     broker.alter_topic_configs(name, &ConfigChanges::set(configs.iter().copied()), false).await
 }
 
-async fn all_cold(home: &Home, broker: &Arc<Broker>, partition: &Arc<Partition>, to: i64) {
+pub async fn all_cold(home: &Home, broker: &Arc<Broker>, partition: &Arc<Partition>, to: i64) {
     home.until(broker, "local copies gone", async || partition.log().local_start_offset() == Offset::new(to)).await;
 }
 
