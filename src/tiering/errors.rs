@@ -124,7 +124,7 @@ pub enum RemoteReadError {
         /// How many times.
         reads: u64,
         /// Which.
-        error: Box<RemoteReadError>,
+        error: Box<Self>,
     },
 }
 

@@ -1,9 +1,12 @@
 //! Records that unfold to much more than a row group should, read and uploaded side by side.
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
 use super::stage::{BASE_MS, Stage, config};
+use crate::clock::Clock as _;
 use crate::model::limits::{HUGE_BYTES, HUGE_HELD_BYTES};
 use crate::model::{Codec, LeaderEpoch, Offset};
 use crate::record::{BatchBuilder, BatchSpec};
@@ -49,8 +52,10 @@ async fn what_was_read_takes_no_more_than_the_room_there_is_until_the_last_reply
         replies.push(reply);
     }
     assert!(taken() >= 2 * EACH as u64, "what replies hold is counted: {}", taken());
-    let waited = tokio::time::timeout(std::time::Duration::from_millis(500), reads.next()).await;
-    assert!(waited.is_err(), "there is no room for a third while two replies are on their way");
+    tokio::select! {
+        _ = reads.next() => panic!("there is no room for a third while two replies are on their way"),
+        () = stage.clock.sleep(Duration::from_millis(500)) => {}
+    }
     assert!(stage.tiers.replies_are_waited_for(), "clients that take nothing are to make room");
     // Uploads do not wait for clients.
     stage.segment();
