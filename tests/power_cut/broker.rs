@@ -28,6 +28,7 @@ use tidelog::record::Batches;
 use tidelog::replication::{Acks, Isolation, Partition, ReadBounds};
 use tidelog::tiering::{Step, StepHook};
 
+use crate::at_once::AT_ONCE;
 use crate::batches::{self, Wanted, read_all};
 use crate::checks::Told;
 use crate::history::NOW_MS;
@@ -154,16 +155,8 @@ impl Home {
     }
 
     async fn start(&self, disk: &RecordedDisk, catalog: &Path, steps: StepHook) -> Arc<Broker> {
-        let settings = [
-            ("log.retention.ms", "-1"),
-            ("log.local.retention.ms", "0"),
-            ("log.segment.delete.delay.ms", "0"),
-            ("log.retention.check.interval.ms", "10"),
-            ("remote.log.manager.task.interval.ms", "10"),
-            ("tidelog.orphan.grace.ms", "0"),
-            ("offsets.topic.num.partitions", "1"),
-        ];
-        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let settings = AT_ONCE.into_iter().chain([("offsets.topic.num.partitions", "1")]);
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let options = BrokerOptions {
             broker_id: BrokerId(1),
             data_dir: self.path("data"),

@@ -15,6 +15,8 @@
     reason = "a test fails by panic, and says why"
 )]
 
+#[path = "../fixtures/at_once.rs"]
+mod at_once;
 mod batches;
 mod broker;
 mod bucket;

@@ -14,6 +14,8 @@ use tidelog::object_storage::{BucketOptions, FaultPlan, MemoryStore};
 use tidelog::record::{BatchBuilder, BatchSpec, Batches, ValidBatch};
 use tidelog::replication::{Acks, Isolation, Partition, ReadBounds};
 
+use crate::at_once::AT_ONCE;
+
 /// Long enough for a machine that is busy; whoever waits so long fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,21 +35,13 @@ pub struct Home {
 impl Home {
     /// A broker here keeps nothing locally that is in the bucket, and does everything at once.
     pub fn new() -> Self {
-        let settings = [
-            ("log.retention.ms", "-1"),
-            ("log.local.retention.ms", "0"),
-            ("log.segment.delete.delay.ms", "0"),
-            ("log.retention.check.interval.ms", "10"),
-            ("remote.log.manager.task.interval.ms", "10"),
-            ("tidelog.orphan.grace.ms", "0"),
-        ];
         Self {
             folder: tempfile::tempdir().unwrap(),
             store: Arc::new(MemoryStore::new()),
             plan: FaultPlan::new(),
             clock: SystemClock::shared(),
             disk: RealDisk::shared(),
-            settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            settings: AT_ONCE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             bucket_deadline: Duration::from_millis(500),
         }
     }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a panic")]
 
+#[path = "../fixtures/at_once.rs"]
+mod at_once;
 mod full_disk;
 mod home;
 mod pauses;
