@@ -109,7 +109,8 @@ fn failure(args: &InspectArgs, error: &ObjectError) -> Failure {
         ObjectError::Unreadable(_) => Exit::Unreachable,
         ObjectError::Damaged(_) => Exit::Wrong,
     };
-    Failure::new(exit, format!("{}: {error}", args.segment))
+    let no_file = if matches!(error, ObjectError::Missing) { "there is no such file here, and as a key " } else { "" };
+    Failure::new(exit, format!("{}: {no_file}{error}", args.segment))
 }
 
 fn inspected(footer: &Footer, object_bytes: u64, records_checked: bool) -> Inspected {

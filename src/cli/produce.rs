@@ -156,7 +156,7 @@ async fn produce(args: &ProduceArgs, headers: &[(String, Vec<u8>)]) -> Result<()
         }
         collected = true;
     }
-    sending.flush().await?;
+    sending.finish().await?;
     let done = progress.finish();
     if args.json {
         return print_json(&done);

@@ -33,7 +33,7 @@ pub struct ListArgs {
     /// Only this partition
     #[arg(short, long)]
     pub partition: Option<i32>,
-    /// The bucket, for the URLs, where a catalog is read
+    /// With --catalog: where the bucket is, which the catalog does not say; the URL of each object begins with it
     #[arg(long, value_name = "URL", requires = "catalog")]
     pub bucket: Option<String>,
     /// Those on their way in or out too

@@ -6,6 +6,7 @@
 //! # Retries
 //! What may be better after a look at who leads is tried again, as long as [`Patience`] has it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +124,18 @@ impl Sending {
         }
         for partition in &mut self.partitions {
             partition.answered().await?;
+        }
+        Ok(())
+    }
+
+    /// The same, at the end: what is not answered has been read by its broker.
+    pub async fn finish(&mut self) -> Result<(), Failure> {
+        self.flush().await?;
+        if self.options.acks == RequiredAcks::None {
+            let leaders: BTreeSet<i32> = self.partitions.iter().map(|partition| partition.leader).collect();
+            for leader in leaders.into_iter().filter(|leader| *leader >= 0) {
+                self.client.broker(leader).await?.heard().await?;
+            }
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", env = "TIDELOG_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
 
-    /// A setting, by Kafka's name or one that begins with tidelog.; may be repeated [env: TIDELOG_SET=, several with ';'
+    /// A setting, by Kafka's name or one that begins with tidelog.; may be repeated [env: TIDELOG_SET, several with ';'
     /// between]
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,

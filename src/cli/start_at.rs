@@ -38,6 +38,9 @@ impl FromStr for StartAt {
             _ => {}
         }
         if let Some(time) = text.strip_prefix('@') {
+            if time.len() == "2026".len() && time.parse::<u16>().is_ok_and(|year| year >= 1970) {
+                return Err(format!("@{time} would be {time} ms after 1970: for the year, write @{time}-01-01"));
+            }
             if let Ok(ms) = time.parse::<i64>() {
                 return if ms >= 0 { Ok(Self::Time(ms)) } else { Err(wrong()) };
             }
@@ -115,5 +118,7 @@ mod tests {
         for text in ["", "first", "@", "@yesterday", "@-1", "1.5"] {
             assert!(text.parse::<StartAt>().unwrap_err().contains("-N for the last N"), "{text}");
         }
+        assert!("@2026".parse::<StartAt>().unwrap_err().contains("write @2026-01-01"));
+        assert_eq!("@999".parse(), Ok(StartAt::Time(999)));
     }
 }

@@ -46,10 +46,10 @@ pub struct CreateArgs {
     /// Its name
     pub name: String,
     /// How many partitions [default: the broker's num.partitions]
-    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(1..))]
     pub partitions: Option<i32>,
     /// How many copies [default: the broker's default.replication.factor]
-    #[arg(long, value_parser = clap::value_parser!(i16).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i16).range(1..))]
     pub replication_factor: Option<i16>,
     #[command(flatten)]
     keeping: Keeping,
@@ -97,7 +97,7 @@ pub struct AlterArgs {
     /// Its name
     pub name: String,
     /// How many partitions it shall have, more than now
-    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(1..))]
     pub partitions: Option<i32>,
     #[command(flatten)]
     keeping: Keeping,
@@ -161,9 +161,23 @@ async fn create(args: &CreateArgs) -> Result<(), Failure> {
         created => {
             created?;
             await_leaders(&client, &args.name).await?;
+            warn_of_compaction(&client, &args.name).await?;
             told(args.json, &json!({"topic": args.name, "made": true}), &format!("made topic '{}'", args.name))
         }
     }
+}
+
+/// A broker of ours takes `compact` and does not do it yet; another does.
+async fn warn_of_compaction(client: &KafkaClient, name: &str) -> Result<(), Failure> {
+    let configs = client.topic_configs(name).await?;
+    let is_compact = |config: &ConfigEntry| {
+        let items = config.value.as_deref().unwrap_or_default().split(',');
+        config.name == "cleanup.policy" && items.map(str::trim).any(|item| item == "compact")
+    };
+    if configs.iter().any(is_compact) && configs.iter().any(|config| config.name.starts_with("tidelog.")) {
+        tell("cleanup.policy=compact: this broker does not compact yet; all records stay, on its local disk only");
+    }
+    Ok(())
 }
 
 /// What was done, for programs or for people.
@@ -381,6 +395,9 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
     }
     if !changes.is_empty() {
         client.alter_topic_configs(&args.name, &changes).await?;
+    }
+    if changes.iter().any(|(name, _)| name == "cleanup.policy") {
+        warn_of_compaction(&client, &args.name).await?;
     }
     if let Some(wanted) = grow {
         client.create_partitions(&args.name, wanted).await?;

@@ -37,14 +37,14 @@ pub enum ConfigError {
         given: String,
     },
     /// Nobody knows the name.
-    #[error("{origin}: neither Tidelog nor Kafka knows a broker setting '{name}'; the nearest is '{nearest}'")]
+    #[error("{origin}: neither Tidelog nor Kafka knows a broker setting '{name}'; {}", meant(.nearest.as_deref()))]
     Unknown {
         /// Where it was given.
         origin: Origin,
         /// The name.
         name: String,
-        /// The most similar one.
-        nearest: String,
+        /// The most similar one, where one is similar.
+        nearest: Option<String>,
     },
     /// A topic's setting where the broker's stand.
     #[error("{origin}: '{name}' is a setting of topics; the broker's default for all topics is '{broker}'")]
@@ -121,5 +121,12 @@ impl ConfigError {
             | Self::Unfit { origin, .. } => origin.line(),
             Self::Read { .. } | Self::Contradiction { .. } | Self::Together(_) => None,
         }
+    }
+}
+
+fn meant(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("the nearest is '{nearest}'"),
+        None => "tidelog config show lists those that there are, and a line is NAME=VALUE".to_owned(),
     }
 }

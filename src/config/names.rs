@@ -39,8 +39,11 @@ fn is_unused(name: &str) -> bool {
         || UNUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The name that is most like `name`; ours come before those that mean nothing.
-fn nearest(name: &str) -> String {
+/// What is less alike was not meant.
+const ALIKE: f64 = 0.5;
+
+/// The name that is most like `name`, where one is; ours come before those that mean nothing.
+fn nearest(name: &str) -> Option<String> {
     let ours = BrokerSettings::names().chain(PLACES.iter().map(|place| place.name));
     let candidates = ours.chain(UNUSED_BROKER_SETTINGS.iter().copied());
     let likeness = |candidate: &str| {
@@ -54,7 +57,7 @@ fn nearest(name: &str) -> String {
             best = (candidate, found);
         }
     }
-    best.0.to_owned()
+    (best.1 >= ALIKE).then(|| best.0.to_owned())
 }
 
 #[cfg(test)]
@@ -90,6 +93,11 @@ mod tests {
         ] {
             assert!(message(given).ends_with(&format!("the nearest is '{meant}'")), "{}", message(given));
         }
+    }
+
+    #[test]
+    fn what_is_like_nothing_gets_no_name() {
+        assert!(message("this").ends_with("a line is NAME=VALUE"), "{}", message("this"));
     }
 
     #[test]

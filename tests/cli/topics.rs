@@ -16,6 +16,9 @@ fn topics_are_made_described_altered_and_deleted() {
     assert_eq!(made("other"), serde_json::json!({"topic": "other", "made": true}));
     assert_eq!(scene.json(&["topics", "alter", "other", "--partitions", "1"])["changed"], false);
     assert_eq!(scene.json(&["topics", "alter", "other", "--partitions", "2"])["changed"], true);
+    let compact = scene.run(&["topics", "create", "compact", "--set", "cleanup.policy=compact"]);
+    assert!(compact.code == Some(0) && compact.err.contains("does not compact yet"), "{compact:?}");
+    scene.run(&["topics", "delete", "compact", "--yes"]).expect(0, "deleted");
     let gone = scene.json(&["topics", "delete", "other", "--yes"]);
     assert_eq!(gone, serde_json::json!([{"topic": "other", "deleted": true}]));
     scene.run(&["topics", "create", "orders", "--if-not-exists"]).expect(0, "there already");
@@ -50,6 +53,7 @@ fn what_cannot_be_meant_is_refused_before_it_is_asked() {
         (vec!["--keep", "soon"], "30d"),
         (vec!["--keep", "1h", "--set", "cleanup.policy=compact"], "do not end by age"),
         (vec!["--partitions", "0"], "--partitions"),
+        (vec!["--partitions", "-1"], "-1 is not in 1.."),
     ] {
         home.run(&[vec!["topics", "create", "a"], arguments].concat()).expect(2, said);
     }

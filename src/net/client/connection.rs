@@ -153,6 +153,11 @@ impl ClientConnection {
         }
     }
 
+    /// Ends when the broker has read all that was sent before, with or without an answer: it takes requests in their order.
+    pub async fn heard(&self) -> Result<(), ClientError> {
+        versions::ask(self).await.map(drop)
+    }
+
     /// Sends a request that has no answer: Produce with `acks=0`.
     pub(super) async fn tell<R: Request>(&self, request: &R, version: i16) -> Result<(), ClientError> {
         let frame = self.frame(request, version, self.next_id())?;
