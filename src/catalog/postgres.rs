@@ -8,6 +8,11 @@
 //! # Crash safety
 //! The lock ends with its connection. Commits are the server's.
 //!
+//! The end of that connection is seen as soon as this machine is told of it, which it is whenever the server, or its
+//! machine's kernel, ends the session. A network that falls silent is noticed when the next question goes unanswered:
+//! [`ASK_EVERY`] and the statement's timeout later. The server keeps such a session, and the lock, until its own keep-alive
+//! gives up; it must not do so sooner.
+//!
 //! # Retries
 //! A transaction that the server undid because it clashed with another is run again, a few times. Nothing else is: a
 //! caller that hears of an unknown outcome has to look.
@@ -16,8 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use sqlx::{Acquire as _, ConnectOptions as _, Connection as _, PgConnection, Row as _};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -67,9 +72,13 @@ impl Postgres {
         let deadline = Deadline { clock, statement: options.statement_timeout };
         let storage = |source: StorageError| OpenError::Storage { catalog: catalog.clone(), source };
         let connect = connecting(url, options)?;
-        let mut keeper = deadline.bound(connect.connect()).await.map_err(storage)?;
-        take_lock(&mut keeper, &deadline, &catalog).await?;
-        MIGRATIONS.run(&mut keeper).await.map_err(|error| OpenError::of_migration(&catalog, &MIGRATIONS, &error))?;
+        // A pool waits for a server that refuses; a connection alone says so at once.
+        let plain = deadline.bound(connect.connect()).await.map_err(storage)?;
+        deadline.bound(plain.close()).await.map_err(storage)?;
+        let mut keeper = Keeper::connect(connect.clone(), &deadline).await.map_err(storage)?;
+        let session = keeper.listener.acquire().await.map_err(|error| storage(error.into()))?;
+        take_lock(&mut *session, &deadline, &catalog).await?;
+        MIGRATIONS.run(&mut *session).await.map_err(|error| OpenError::of_migration(&catalog, &MIGRATIONS, &error))?;
         let pool = pool(connect, options, &deadline).await.map_err(storage)?;
         let lock = Arc::new(watch::Sender::new(true));
         let closing = CancellationToken::new();
@@ -219,29 +228,77 @@ async fn take_lock(connection: &mut PgConnection, deadline: &Deadline, catalog: 
     Err(OpenError::InUse { catalog: catalog.to_owned(), holder })
 }
 
-/// Asks the connection again and again; reports its end. A lock that is lost is not taken again: another may have led in
-/// between, so the broker has to start anew.
-async fn keep_lock(
-    mut connection: PgConnection,
-    deadline: Deadline,
-    held: Arc<watch::Sender<bool>>,
-    closing: CancellationToken,
-) {
-    metrics::lock_held(true);
-    loop {
-        tokio::select! {
-            () = closing.cancelled() => break,
-            () = deadline.clock.sleep(ASK_EVERY) => {}
-        }
-        let asked = deadline.bound(async { connection.ping().await }).await;
-        if let Err(error) = asked {
-            tracing::error!(%error, "the connection that holds the catalog's lock is lost");
-            metrics::lock_held(false);
-            held.send_replace(false);
-            return;
+/// The connection that holds the lock. It is listened to, on no channel, so that its end is seen when it comes; and it is
+/// never made anew: a connection of the same pool would not hold the lock.
+struct Keeper {
+    pool: PgPool,
+    listener: PgListener,
+}
+
+impl Keeper {
+    async fn connect(connect: PgConnectOptions, deadline: &Deadline) -> Result<Self, StorageError> {
+        let alone = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let pool = deadline.bound(alone.connect_with(connect)).await?;
+        let mut listener = deadline.bound(PgListener::connect_with(&pool)).await?;
+        listener.eager_reconnect(false);
+        Ok(Self { pool, listener })
+    }
+
+    /// Ends when the connection does.
+    async fn ended(&mut self) -> String {
+        loop {
+            match self.listener.try_recv().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return "the server has ended it".to_owned(),
+                Err(error) => return error.to_string(),
+            }
         }
     }
-    if let Err(error) = connection.close().await {
-        tracing::warn!(%error, "closing the connection that holds the catalog's lock failed");
+
+    /// Asks whether the server is there, and this session still holds the lock.
+    async fn ask(&mut self, deadline: &Deadline) -> Result<(), String> {
+        let holds = "SELECT count(*) AS held FROM pg_locks WHERE locktype = 'advisory' AND granted \
+                     AND pid = pg_backend_pid() AND ((classid::bigint << 32) | objid::bigint) = $1";
+        let asked = deadline.bound(sqlx::query(holds).bind(LOCK).fetch_one(&mut self.listener)).await;
+        let row = asked.map_err(|error| error.to_string())?;
+        match row.try_get::<i64, _>("held") {
+            Ok(1..) => Ok(()),
+            Ok(_) => Err("another session answers".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn close(self) {
+        drop(self.listener);
+        self.pool.close().await;
+    }
+}
+
+/// Listens to the connection, asks it again and again, and reports its end. A lock that is lost is not taken again: another
+/// may have led in between, so the broker has to start anew.
+async fn keep_lock(mut keeper: Keeper, deadline: Deadline, held: Arc<watch::Sender<bool>>, closing: CancellationToken) {
+    metrics::lock_held(true);
+    let lost = loop {
+        tokio::select! {
+            () = closing.cancelled() => break None,
+            why = keeper.ended() => break Some(why),
+            () = deadline.clock.sleep(ASK_EVERY) => {}
+        }
+        if let Err(why) = keeper.ask(&deadline).await {
+            break Some(why);
+        }
+    };
+    if let Some(why) = lost {
+        tracing::error!(why, "the connection that holds the catalog's lock is lost");
+        metrics::lock_held(false);
+        held.send_replace(false);
+    }
+    // A connection that is half gone may not take its leave either.
+    let closed = deadline.bound(async {
+        keeper.close().await;
+        Ok(())
+    });
+    if let Err(error) = closed.await {
+        tracing::warn!(%error, "closing the connection that held the catalog's lock failed");
     }
 }
