@@ -16,7 +16,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use crate::log::LogError;
-use crate::replication::{Partition, Room};
+use crate::replication::{DiskSpace, Partition};
 use crate::telemetry;
 use crate::tiering::ChangeError;
 
@@ -237,7 +237,7 @@ impl Broker {
     pub(super) async fn look_for_room(self: Arc<Self>) {
         let room = self.free_bytes().and_then(|free_bytes| {
             let reserve_bytes = self.settings().number("tidelog.log.dir.reserve.bytes").unsigned_abs();
-            Ok(Room { free_bytes, total_bytes: self.total_bytes()?, reserve_bytes })
+            Ok(DiskSpace { free_bytes, total_bytes: self.total_bytes()?, reserve_bytes })
         });
         match room {
             Ok(room) => {

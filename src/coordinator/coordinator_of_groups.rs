@@ -19,9 +19,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::group::{Effects, Group, GroupError, GroupSettings, Now};
+use super::group_memory::GroupMemory;
 use super::resident::Resident;
 use super::residents::Residents;
-use super::room::Room;
 use super::store::{GroupWriter, Line};
 use super::wakes::Wakes;
 use super::{metrics, stored};
@@ -66,7 +66,7 @@ pub struct Coordinator {
     pub(super) random: RandomBytes,
     pub(super) commit_timeout: Duration,
     pub(super) residents: Residents,
-    pub(super) room: Room,
+    pub(super) room: GroupMemory,
     pub(super) line: Line,
     pub(super) wakes: Wakes,
     /// Memory of commits that are not written yet, in KiB.
@@ -90,7 +90,7 @@ impl Coordinator {
             random: parts.random,
             commit_timeout: parts.commit_timeout,
             residents: Residents::default(),
-            room: Room::new(parts.memory_bytes_max),
+            room: GroupMemory::new(parts.memory_bytes_max),
             line: Line::default(),
             wakes: Wakes::default(),
             commits: Arc::new(Semaphore::new(GROUP_COMMITS_KIB_MAX)),

@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 
 use super::coordinator_of_groups::Coordinator;
 use super::group::GroupError;
+use super::group_event::{Absent, GroupEvent};
 use super::offsets::TopicOffsets;
 use super::resident::{PendingDelete, PendingForget};
-use super::turn::{Absent, Turn};
 use crate::model::TopicPartition;
 
 type Waiting = oneshot::Receiver<Result<(), GroupError>>;
@@ -43,7 +43,7 @@ impl Coordinator {
 
 type Deleting = (Vec<Result<(), GroupError>>, Option<Waiting>);
 
-fn begin_deleting(turn: &mut Turn<'_>, topics: &[TopicOffsets]) -> Result<Deleting, GroupError> {
+fn begin_deleting(turn: &mut GroupEvent<'_>, topics: &[TopicOffsets]) -> Result<Deleting, GroupError> {
     let group = &turn.owner.group;
     group.may_delete_offsets()?;
     let mut outcomes = Vec::with_capacity(topics.len());

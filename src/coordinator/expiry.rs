@@ -9,9 +9,9 @@
 
 use super::coordinator_of_groups::Coordinator;
 use super::group::GroupError;
+use super::group_event::{Absent, GroupEvent};
 use super::metrics;
 use super::resident::{Owner, PendingDelete, PendingForget};
-use super::turn::{Absent, Turn};
 use crate::catalog::{Expiry, StorageError};
 use crate::model::TopicId;
 
@@ -79,7 +79,7 @@ impl Coordinator {
 }
 
 /// Begins to forget what is over. Returns how many offsets that are.
-fn forget_expired(turn: &mut Turn<'_>) -> usize {
+fn forget_expired(turn: &mut GroupEvent<'_>) -> usize {
     let Owner { group, outbox, is_writing, .. } = &mut *turn.owner;
     if group.has_commits_on_their_way() {
         return 0;

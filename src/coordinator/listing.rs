@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::coordinator_of_groups::Coordinator;
 use super::group::{GroupDescription, GroupError, GroupState, ListedGroup};
-use super::turn::Absent;
+use super::group_event::Absent;
 use crate::catalog::{GroupHead, StorageError};
 
 /// Groups that are read at once.

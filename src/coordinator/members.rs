@@ -7,7 +7,7 @@ use uuid::Builder;
 
 use super::coordinator_of_groups::Coordinator;
 use super::group::{GroupError, Heartbeat, JoinRefused, JoinReply, JoinRequest, Leaving, SyncReply, SyncRequest};
-use super::turn::Absent;
+use super::group_event::Absent;
 
 impl Coordinator {
     /// A member wants a place in the next generation; ends when that begins, or before with a refusal.

@@ -8,22 +8,22 @@
 //! ```
 //!
 //! In reading order: one group with what belongs to it ([`resident`]), which of them are in memory ([`residents`]), how
-//! a request reaches one ([`turn`]), what is written ([`store`], [`stored`]), when groups are woken ([`wakes`]), what
+//! a request reaches one ([`group_event`]), what is written ([`store`], [`stored`]), when groups are woken ([`wakes`]), what
 //! goes when its time is over ([`expiry`]), and what may be asked of the coordinator, a file for each kind.
 
 pub mod group;
 
 mod coordinator_of_groups;
+mod group_event;
 mod resident;
 mod residents;
-mod turn;
 
 mod store;
 mod stored;
 mod wakes;
 
 mod expiry;
-mod room;
+mod group_memory;
 
 mod deletion;
 mod listing;

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use super::coordinator_of_groups::Coordinator;
 use super::group::{CommitRequest, CommittedOffset, Group, GroupError};
+use super::group_event::{Absent, GroupEvent};
 use super::resident::{CommitReply, PendingCommit};
-use super::turn::{Absent, Turn};
 use crate::model::limits::GROUP_COMMITS_KIB_MAX;
 use crate::model::{TopicId, TopicPartition};
 
@@ -88,7 +88,7 @@ impl Coordinator {
         group_id: &str,
         wanted: Option<&[TopicPartition]>,
     ) -> Result<Vec<(TopicPartition, CommittedOffset)>, GroupError> {
-        let read = |turn: &mut Turn<'_>| match wanted {
+        let read = |turn: &mut GroupEvent<'_>| match wanted {
             None => turn.owner.group.all_offsets(),
             Some(wanted) => wanted
                 .iter()

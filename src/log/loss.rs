@@ -26,7 +26,7 @@ use super::segment::Segment;
 
 /// What the files of a log have to hold.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
+pub(super) struct LossBounds {
     /// What lies below it is in the bucket, or in no tier any more.
     pub(super) elsewhere_below: Offset,
     /// What lies below it was stable.
@@ -38,7 +38,7 @@ pub(super) struct Held {
     pub(super) accept_loss: bool,
 }
 
-impl Held {
+impl LossBounds {
     pub(super) fn of(known: &Known, checkpoint: Option<&Checkpoint>) -> Self {
         let offset = |of: fn(&Checkpoint) -> i64| Offset::new(checkpoint.map_or(0, of));
         let log_start = known.log_start.unwrap_or(Offset::ZERO).max(offset(|known| known.log_start_offset));

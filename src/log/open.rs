@@ -82,7 +82,7 @@ pub struct Beginning {
 
 /// The segments of a log and where its producers are to be found.
 #[derive(Debug)]
-struct Found {
+struct LogParts {
     segments: Vec<Arc<Segment>>,
     epochs: OpenedEpochs,
     log_start: Offset,
@@ -117,7 +117,7 @@ impl PartitionLog {
         let disk = files.disk();
         let log_start = besides.log_start;
         let known = checkpoint::read(disk, dir).map_err(at(dir))?;
-        let held = loss::Held::of(&besides, known.as_ref());
+        let held = loss::LossBounds::of(&besides, known.as_ref());
         if known.is_none() {
             held.refuse_gone(disk, dir)?;
             disk.create_dir_all_durable(dir).map_err(at(dir))?;
@@ -151,7 +151,7 @@ impl PartitionLog {
         if moved {
             removed_below = removed_below.max(segments.first().map_or(Offset::ZERO, |segment| segment.base));
         }
-        let found = Found {
+        let found = LogParts {
             snapshot_limit: lowest_scanned.min(recovery_point).max(segments.first().map_or(Offset::ZERO, |s| s.base)),
             none_at: known.filter(|known| !known.recovery.has_producers).map(|_| recovery_point),
             epochs: epochs_file::open(disk, dir, &segments, &scanned_epochs, besides.leader_epoch)?,
@@ -188,7 +188,7 @@ impl PartitionLog {
             let path = names::file(dir, beginning.start, names::SNAPSHOT);
             disk.replace_durable(&path, snapshot).map_err(at(&path))?;
         }
-        let found = Found {
+        let found = LogParts {
             segments: vec![Arc::new(Segment::create(files, dir, beginning.start, 0)?)],
             epochs: OpenedEpochs { epochs, unwritten: false },
             log_start: beginning.log_start,
@@ -205,10 +205,10 @@ impl PartitionLog {
         files: &Arc<OpenFiles>,
         dir: &Path,
         options: LogOptions,
-        found: Found,
+        found: LogParts,
         now_ms: i64,
     ) -> Result<Self, LogError> {
-        let Found { segments, epochs, log_start, removed_below, snapshot_limit, none_at } = found;
+        let LogParts { segments, epochs, log_start, removed_below, snapshot_limit, none_at } = found;
         let active = Arc::clone(segments.last().expect("a log has an active segment"));
         let end = active.next_offset();
         let none = none_at.filter(|at| *at <= snapshot_limit).map(|at| (at, Producers::default()));
@@ -282,7 +282,7 @@ struct Opening<'a> {
     files: &'a Arc<OpenFiles>,
     dir: &'a Path,
     options: &'a LogOptions,
-    held: loss::Held,
+    held: loss::LossBounds,
     now_ms: i64,
 }
 

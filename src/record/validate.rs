@@ -94,7 +94,7 @@ fn check_records(view: &BatchView<'_>, rules: &ValidationRules) -> Result<i64, V
     // it has checked.
     let claims_append_time = view.header().attributes.timestamp_type() == TimestampType::LogAppendTime;
     let mut max_timestamp_ms = i64::MIN;
-    let mut refused = Refused::default();
+    let mut refused = RecordFaults::default();
     let mut sparse = None;
     walk(view, |index, seen: Seen| {
         let timestamp_ms = base_timestamp_ms.checked_add(seen.timestamp_delta);
@@ -141,13 +141,13 @@ fn timestamp_fault(timestamp_ms: Option<i64>, rules: &ValidationRules) -> Record
 }
 
 #[derive(Default)]
-struct Refused {
+struct RecordFaults {
     kind: Option<RecordsRefused>,
     total: usize,
     errors: Vec<RecordError>,
 }
 
-impl Refused {
+impl RecordFaults {
     fn add(&mut self, kind: RecordsRefused, index: i32, fault: RecordFault) {
         // One timestamp makes the whole an INVALID_TIMESTAMP, whatever else is wrong.
         if kind == RecordsRefused::Timestamp || self.kind.is_none() {

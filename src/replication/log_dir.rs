@@ -66,8 +66,8 @@ impl LogDirHealth {
     }
 
     /// Looks at the room there is. `local_only_bytes` is asked when there is reason to warn.
-    pub fn note_room(&self, room: Room, local_only_bytes: impl FnOnce() -> u64) {
-        let Room { free_bytes, reserve_bytes, .. } = room;
+    pub fn note_room(&self, room: DiskSpace, local_only_bytes: impl FnOnce() -> u64) {
+        let DiskSpace { free_bytes, reserve_bytes, .. } = room;
         super::metrics::log_dir_free(free_bytes);
         let full = free_bytes < reserve_bytes;
         if self.full.swap(full, Ordering::Relaxed) != full {
@@ -109,7 +109,7 @@ impl LogDirHealth {
 
 /// The room that the disk of a log directory has.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct DiskSpace {
     /// What may still be written.
     pub free_bytes: u64,
     /// The disk, used or not.
@@ -118,7 +118,7 @@ pub struct Room {
     pub reserve_bytes: u64,
 }
 
-impl Room {
+impl DiskSpace {
     /// Less free than this is warned of: a tenth of the disk, and never so little that there is no time to act.
     fn low_bytes(self) -> u64 {
         (self.total_bytes / 10).max(self.reserve_bytes.saturating_mul(WARN_FACTOR))
@@ -131,7 +131,7 @@ mod tests {
 
     fn note(health: &LogDirHealth, free_bytes: u64) -> bool {
         let mut asked = false;
-        let room = Room { free_bytes, total_bytes: 10_000, reserve_bytes: 100 };
+        let room = DiskSpace { free_bytes, total_bytes: 10_000, reserve_bytes: 100 };
         health.note_room(room, || {
             asked = true;
             0
@@ -169,7 +169,7 @@ mod tests {
         assert!(health.is_filling_up());
         assert!(!note(&health, 1_250) && !health.is_filling_up());
         assert!(note(&health, 999), "again, after there was room");
-        let small = Room { free_bytes: 399, total_bytes: 1_000, reserve_bytes: 100 };
+        let small = DiskSpace { free_bytes: 399, total_bytes: 1_000, reserve_bytes: 100 };
         let health = LogDirHealth::new();
         health.note_room(small, || 0);
         assert!(health.is_filling_up(), "four times the reserve, where a tenth is less");

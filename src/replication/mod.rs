@@ -18,7 +18,7 @@ pub use errors::{AppendError, DeleteRecordsError, EpochError, ListOffsetsError, 
 pub use high_watermark::{HighWatermark, Offline};
 pub use leadership::Leadership;
 pub use list_offsets::{FoundOffset, OffsetSpec};
-pub use log_dir::{LogDirHealth, Room};
+pub use log_dir::{DiskSpace, LogDirHealth};
 pub use partition::{Acks, Isolation, Partition, PartitionParts, Watermarks};
 pub use read::{Read, ReadBounds};
 pub use syncer::Syncer;

@@ -28,7 +28,7 @@ use super::syncer::Syncer;
 
 /// Whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum SyncState {
     /// Nothing to do.
     Idle,
     /// Waits for a thread.
@@ -44,7 +44,7 @@ enum Turn {
 pub(super) struct StableLog {
     log: Arc<PartitionLog>,
     watermark: HighWatermark,
-    turn: Mutex<Turn>,
+    state: Mutex<SyncState>,
     health: Arc<LogDirHealth>,
     /// The topic is deleted: its files may go under a sync, and nobody waits for that.
     retired: AtomicBool,
@@ -54,7 +54,7 @@ impl StableLog {
     /// A log that was just opened: all of it is stable.
     pub(super) fn new(log: Arc<PartitionLog>, health: Arc<LogDirHealth>) -> Arc<Self> {
         let watermark = HighWatermark::new(log.stable_end());
-        Arc::new(Self { log, watermark, turn: Mutex::new(Turn::Idle), health, retired: AtomicBool::new(false) })
+        Arc::new(Self { log, watermark, state: Mutex::new(SyncState::Idle), health, retired: AtomicBool::new(false) })
     }
 
     pub(super) fn log(&self) -> &Arc<PartitionLog> {
@@ -72,21 +72,21 @@ impl StableLog {
 
     /// Sees to it that a sync runs that covers everything appended so far.
     pub(super) fn want_sync(self: &Arc<Self>, syncer: &Syncer) {
-        let mut turn = self.turn.lock();
-        match *turn {
-            Turn::Idle => {
-                *turn = Turn::Queued;
-                drop(turn);
+        let mut state = self.state.lock();
+        match *state {
+            SyncState::Idle => {
+                *state = SyncState::Queued;
+                drop(state);
                 syncer.submit(Arc::clone(self));
             }
-            Turn::Running => *turn = Turn::RunningAndWanted,
-            Turn::Queued | Turn::RunningAndWanted => {}
+            SyncState::Running => *state = SyncState::RunningAndWanted,
+            SyncState::Queued | SyncState::RunningAndWanted => {}
         }
     }
 
     /// One sync, on a thread of the syncer's. Says whether another is wanted at once.
     pub(super) fn sync_once(&self) -> bool {
-        *self.turn.lock() = Turn::Running;
+        *self.state.lock() = SyncState::Running;
         // A panic must not leave the turn taken for ever: it counts as a failed sync.
         match catch_unwind(AssertUnwindSafe(|| self.log.sync())) {
             Ok(Ok(stable_end)) => self.advance(stable_end),
@@ -101,9 +101,9 @@ impl StableLog {
             // Whoever waits for a sync of this log waits in vain.
             self.watermark.go_offline();
         }
-        let mut turn = self.turn.lock();
-        let again = *turn == Turn::RunningAndWanted && online;
-        *turn = if again { Turn::Queued } else { Turn::Idle };
+        let mut state = self.state.lock();
+        let again = *state == SyncState::RunningAndWanted && online;
+        *state = if again { SyncState::Queued } else { SyncState::Idle };
         again
     }
 

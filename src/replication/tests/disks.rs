@@ -219,7 +219,7 @@ async fn a_full_disk_refuses_appends_until_there_is_room() {
     directory.disk.set_room(None);
     assert!(matches!(directory.other.append(&batch(), Acks::All), Err(AppendError::DiskFull)), "until it is looked");
     assert!(read(&directory.one, 0).unwrap().slice.is_some(), "what is there is served");
-    directory.health.note_room(Room { free_bytes: 1 << 30, total_bytes: 1 << 31, reserve_bytes: 1 << 20 }, || 0);
+    directory.health.note_room(DiskSpace { free_bytes: 1 << 30, total_bytes: 1 << 31, reserve_bytes: 1 << 20 }, || 0);
     for partition in [&directory.one, &directory.other] {
         let appended = partition.append(&batch(), Acks::All).unwrap();
         assert_eq!(appended.base_offset, Offset::new(1));

@@ -18,12 +18,12 @@ const LOOK_EVERY_MS: i64 = 1000;
 
 /// The bound, and when room was last looked for.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct GroupMemory {
     bytes_max: usize,
     looked_at: Mutex<Option<i64>>,
 }
 
-impl Room {
+impl GroupMemory {
     pub(super) fn new(bytes_max: usize) -> Self {
         Self { bytes_max, looked_at: Mutex::new(None) }
     }

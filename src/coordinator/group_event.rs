@@ -19,7 +19,7 @@ pub(super) enum Absent {
 }
 
 /// An event under way.
-pub(super) struct Turn<'a> {
+pub(super) struct GroupEvent<'a> {
     pub(super) owner: &'a mut Owner,
     pub(super) now: Now,
     pub(super) effects: Effects,
@@ -33,7 +33,7 @@ impl Coordinator {
         &self,
         group_id: &str,
         absent: Absent,
-        event: impl FnOnce(&mut Turn<'_>) -> T,
+        event: impl FnOnce(&mut GroupEvent<'_>) -> T,
     ) -> Result<Option<T>, GroupError> {
         loop {
             let resident = self.resident(group_id).await?;
@@ -61,13 +61,13 @@ impl Coordinator {
         &self,
         resident: &Arc<Resident>,
         owner: &mut Owner,
-        event: impl FnOnce(&mut Turn<'_>) -> T,
+        event: impl FnOnce(&mut GroupEvent<'_>) -> T,
     ) -> T {
         let now = self.now();
         owner.used_at = now.elapsed_ms;
-        let mut turn = Turn { owner, now, effects: Effects::default(), members_changed: false };
+        let mut turn = GroupEvent { owner, now, effects: Effects::default(), members_changed: false };
         let done = event(&mut turn);
-        let Turn { owner, effects, members_changed, .. } = turn;
+        let GroupEvent { owner, effects, members_changed, .. } = turn;
         if members_changed {
             owner.members_bytes = owner.group.members_bytes();
         }
