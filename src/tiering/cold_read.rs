@@ -179,7 +179,6 @@ impl TieredLog {
 
     /// What a read at `from` needs next, with what is cached or in hand.
     fn plan(&self, from: Offset, held: &Held) -> Plan {
-        let form = self.batch_form();
         let view = self.view();
         let log_end = self.log.log_end_offset();
         let mut at = from;
@@ -195,7 +194,7 @@ impl TieredLog {
             let Some(footer) = footer else { return Plan::Footer(Arc::clone(segment)) };
             let first = footer.row_group_at(at).unwrap_or(footer.row_groups().len());
             for number in first..footer.row_groups().len() {
-                let key = GroupKey { segment: segment.id, number, base: segment.base, end: segment.end, form };
+                let key = self.group_key(segment, number);
                 if held.passed.contains(&key) {
                     continue;
                 }
@@ -259,26 +258,47 @@ impl TieredLog {
         taken
     }
 
-    /// Fetches row groups from `next` on before anybody asks.
+    /// Begins to fetch row groups from `next` on before anybody asks: side by side, for one after the other would wait for
+    /// the bucket and for the decoder in turn. A failure is told to whoever asks; here nobody does.
     fn read_ahead(self: &Arc<Self>, next: Offset, groups: usize) {
         let log = Arc::clone(self);
         self.tiers.threads.spawn(async move {
-            let mut at = next;
-            for _ in 0..groups {
-                // A failure is told to whoever asks; here nobody does.
-                let read = match log.read_cached(at) {
-                    Some(records) => records,
-                    None => match log.read_remote(at).await {
-                        Ok(records) => records,
-                        Err(error) => return tracing::debug!(%error, "reading ahead failed"),
-                    },
-                };
-                match read.groups.first().and_then(|group| group.last_offset()) {
-                    Some(last) if last >= at => at = last.next(),
-                    _ => return,
-                }
+            if let Err(error) = log.begin_from(next, groups).await {
+                tracing::debug!(%error, "reading ahead failed");
             }
         });
+    }
+
+    /// Begins to fetch so many row groups from the one that holds `from` on, or the first behind it.
+    async fn begin_from(&self, from: Offset, groups: usize) -> Result<(), RemoteReadError> {
+        let (reader, threads) = (&self.tiers.reader, &self.tiers.threads);
+        let (mut at, mut begun) = (from, 0);
+        for _ in 0..=EMPTY_SEGMENTS_MAX {
+            let view = self.view();
+            let segment = match locate(&view, self.log.log_end_offset(), at) {
+                Place::Remote(segment) => Arc::clone(segment),
+                Place::RemoteUnloaded => {
+                    self.load(at).await?;
+                    continue;
+                }
+                Place::Local | Place::OutOfRange => break,
+            };
+            let footer = reader.footer(threads, &segment).await?;
+            let first = footer.row_group_at(at).unwrap_or(footer.row_groups().len());
+            for number in first..footer.row_groups().len() {
+                reader.begin_group(threads, &segment, &footer, self.group_key(&segment, number));
+                begun += 1;
+                if begun >= groups {
+                    return Ok(());
+                }
+            }
+            at = segment.end.next();
+        }
+        Ok(())
+    }
+
+    fn group_key(&self, segment: &RemoteSegment, number: usize) -> GroupKey {
+        GroupKey { segment: segment.id, number, base: segment.base, end: segment.end, form: self.batch_form() }
     }
 
     fn batch_form(&self) -> BatchForm {

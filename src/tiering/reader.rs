@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use ulid::Ulid;
 
 use super::errors::RemoteReadError;
-use super::flights::Flights;
+use super::flights::{Flight, Flights};
 use super::group::{BatchForm, Group};
 use super::huge::{Huge, Room, is_huge};
 use super::metrics;
@@ -230,12 +230,34 @@ impl RemoteReader {
         if let Some(group) = cached {
             return Ok(group);
         }
-        let fetch = || {
+        self.fly_group(threads, segment, footer, key).landed().await
+    }
+
+    /// Begins to fetch a row group that is neither cached nor under way, for whoever will ask.
+    pub(super) fn begin_group(
+        self: &Arc<Self>,
+        threads: &Arc<Threads>,
+        segment: &Arc<RemoteSegment>,
+        footer: &Arc<Footer>,
+        key: GroupKey,
+    ) {
+        if self.cached_group(key).is_none() {
+            drop(self.fly_group(threads, segment, footer, key));
+        }
+    }
+
+    fn fly_group(
+        self: &Arc<Self>,
+        threads: &Arc<Threads>,
+        segment: &Arc<RemoteSegment>,
+        footer: &Arc<Footer>,
+        key: GroupKey,
+    ) -> Flight<Arc<Group>> {
+        self.groups.join(threads, &key, || {
             let (reader, threads) = (Arc::clone(self), Arc::clone(threads));
             let (segment, footer) = (Arc::clone(segment), Arc::clone(footer));
             async move { reader.fetch_group(&threads, &segment, &footer, key).await }
-        };
-        self.groups.join(threads, &key, fetch).landed().await
+        })
     }
 
     async fn fetch_group(
