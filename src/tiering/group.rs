@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 
 use super::huge::Room;
-use super::parquet::{RebuildError, RowGroup, Wanted};
+use super::parquet::{Footer, RebuildError, Wanted};
 use crate::model::limits::REBUILT_BATCH_BYTES_MAX;
 use crate::model::{Codec, Offset};
 use crate::record::BatchView;
@@ -45,8 +45,14 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// From a decoded row group, as far as its offsets lie in `range`.
-    pub(super) fn rebuild(decoded: &RowGroup, range: &Range<Offset>, form: BatchForm) -> Result<Self, RebuildError> {
+    /// From the bytes of a row group, as far as its offsets lie in `range`.
+    pub(super) fn rebuild(
+        footer: &Footer,
+        number: usize,
+        bytes: Bytes,
+        range: &Range<Offset>,
+        form: BatchForm,
+    ) -> Result<Self, RebuildError> {
         let wanted = Wanted {
             from: range.start,
             upper: range.end,
@@ -56,7 +62,7 @@ impl Group {
             codec: form.codec,
             level: None,
         };
-        let rebuilt = decoded.batches(&wanted)?;
+        let rebuilt = footer.rebuild_row_group(number, bytes, &wanted)?;
         let memory_bytes = rebuilt.size_bytes + rebuilt.batches.len() * size_of::<GroupBatch>();
         let mut batches = Vec::with_capacity(rebuilt.batches.len());
         for bytes in rebuilt.batches {

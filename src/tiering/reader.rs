@@ -29,7 +29,7 @@ use super::group::{BatchForm, Group};
 use super::huge::{Huge, Room, is_huge};
 use super::metrics;
 use super::options::TieringOptions;
-use super::parquet::{DecodeError, Footer, RebuildError, Times};
+use super::parquet::{Footer, Times};
 use super::read_ahead::ReadAhead;
 use super::remote_segment::RemoteSegment;
 use super::threads::Threads;
@@ -294,7 +294,7 @@ impl RemoteReader {
                 let footer = Arc::clone(footer);
                 let decoding = move || {
                     let _turn = turn;
-                    decode(&footer, key, fetched)
+                    Group::rebuild(&footer, key.number, fetched, &(key.base..key.end.next()), key.form)
                 };
                 threads.blocking(decoding).await?
             };
@@ -427,20 +427,6 @@ impl AsRef<[u8]> for Charged {
 fn permits(bytes: u64) -> u32 {
     let most = IN_FLIGHT_BYTES_MIN / PERMIT_BYTES;
     u32::try_from(bytes.div_ceil(PERMIT_BYTES).clamp(1, most)).unwrap_or(1)
-}
-
-/// Bytes of a row group → batches. On a thread that may block.
-fn decode(footer: &Footer, key: GroupKey, bytes: Bytes) -> Result<Group, DecodeFailed> {
-    let decoded = footer.decode_row_group(key.number, bytes)?;
-    Ok(Group::rebuild(&decoded, &(key.base..key.end.next()), key.form)?)
-}
-
-#[derive(Debug, thiserror::Error)]
-enum DecodeFailed {
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    #[error(transparent)]
-    Rebuild(#[from] RebuildError),
 }
 
 fn damaged(segment: &RemoteSegment, reason: impl ToString) -> RemoteReadError {

@@ -3,6 +3,7 @@
 //! Invariant: bytes reach the decoder only after their checksum, and what it gives is checked against the footer.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use bytes::buf::Reader;
@@ -16,10 +17,12 @@ use parquet::file::reader::{ChunkReader, Length};
 use super::error::DecodeError;
 use super::footer::{Footer, ROW_GROUP_UNFOLDED_BYTES_MAX, RowGroupMeta};
 use super::guard::guarded;
+use super::header::Run;
 use super::pages;
 use super::row_group::RowGroup;
 use super::schema::{LAST_LEAF, OFFSET_LEAF, TIMESTAMP_LEAF};
 use super::times::Times;
+use crate::model::Offset;
 
 /// A stretch of a file, which the decoder takes for the file.
 #[derive(Clone, Debug)]
@@ -134,7 +137,64 @@ fn within_bounds(
     Ok(())
 }
 
+/// A row group as it is decoded, a few rows at a time.
+pub(super) struct RowGroupParts {
+    parts: Parts,
+    runs: Arc<[Run]>,
+    unfolded_bytes: u64,
+    base_offset: Offset,
+    next_offset: Offset,
+    /// Behind the last row so far; `None` before the first.
+    behind: Option<Offset>,
+}
+
+impl RowGroupParts {
+    /// The next rows; `None` when all were given. Each has offsets behind those before it.
+    pub(super) fn next(&mut self) -> Result<Option<RowGroup>, DecodeError> {
+        let Some(columns) = self.parts.next()? else { return Ok(None) };
+        let within = self.behind.unwrap_or(self.base_offset)..self.next_offset;
+        let rows = RowGroup::new(&columns, Arc::clone(&self.runs), &within)?;
+        if self.behind.is_none() && rows.base_offset() != self.base_offset {
+            return Err(BEGINS_ELSEWHERE);
+        }
+        let last = rows.rows().checked_sub(1).and_then(|last| rows.times().offset(last));
+        self.behind = last.map(Offset::next);
+        Ok(Some(rows))
+    }
+
+    /// What its pages unfold to, by the footer.
+    pub(super) fn unfolded_bytes(&self) -> u64 {
+        self.unfolded_bytes
+    }
+
+    /// The offset behind all that it stands for.
+    pub(super) fn next_offset(&self) -> Offset {
+        self.next_offset
+    }
+}
+
 impl Footer {
+    /// Begins to decode a row group from the bytes of [`RowGroupMeta::bytes`], about `part_bytes` of decoded ones at a time.
+    pub(super) fn row_group_parts(
+        &self,
+        number: usize,
+        bytes: Bytes,
+        part_bytes: usize,
+    ) -> Result<RowGroupParts, DecodeError> {
+        let meta = self.row_group(number)?;
+        let window = window(&bytes, &meta.bytes, meta.crc)?;
+        let parts_count = usize::try_from(meta.unfolded_bytes).unwrap_or(usize::MAX).div_ceil(part_bytes.max(1)).max(1);
+        let part_rows = meta.rows.div_ceil(parts_count);
+        Ok(RowGroupParts {
+            parts: parts(self.reader(), number, window, OFFSET_LEAF..LAST_LEAF + 1, part_rows)?,
+            runs: self.shared_runs(),
+            unfolded_bytes: meta.unfolded_bytes,
+            base_offset: meta.base_offset,
+            next_offset: meta.next_offset,
+            behind: None,
+        })
+    }
+
     /// Decodes a row group from the bytes of [`RowGroupMeta::bytes`].
     pub fn decode_row_group(&self, number: usize, bytes: Bytes) -> Result<RowGroup, DecodeError> {
         let meta = self.row_group(number)?;
@@ -175,5 +235,7 @@ fn window(bytes: &Bytes, range: &Range<u64>, stored: u32) -> Result<Window, Deco
 
 fn begins(times: &Times, meta: &RowGroupMeta) -> Result<(), DecodeError> {
     let same = times.offset(0) == Some(meta.base_offset);
-    if same { Ok(()) } else { Err(DecodeError::Inconsistent("it begins at another offset")) }
+    if same { Ok(()) } else { Err(BEGINS_ELSEWHERE) }
 }
+
+const BEGINS_ELSEWHERE: DecodeError = DecodeError::Inconsistent("it begins at another offset");

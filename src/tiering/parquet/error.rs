@@ -175,4 +175,7 @@ pub enum RebuildError {
         /// Why.
         reason: String,
     },
+    /// The row group does not decode.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
 }

@@ -107,8 +107,8 @@ impl RowGroup {
         self.memory_bytes
     }
 
-    pub(super) fn runs(&self) -> &[Run] {
-        &self.runs
+    pub(super) fn shared_runs(&self) -> Arc<[Run]> {
+        Arc::clone(&self.runs)
     }
 
     /// A record; `None` behind the last.

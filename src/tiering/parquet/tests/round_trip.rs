@@ -40,9 +40,10 @@ proptest! {
         max_bytes in 1..3000usize,
         batch_bytes_max in 70..2000usize,
         codec in proptest::sample::select(super::samples::CODECS.to_vec()),
+        (row_group_bytes, part_bytes) in (1..4000usize, 1..2000usize),
     ) {
         let (base, end) = (base_of(&entries), end_of(&entries));
-        let file = write(&entries, base, end, &small());
+        let file = write(&entries, base, end, &WriterOptions { row_group_bytes, ..small() });
         let footer = file.footer();
         let groups = file.row_groups();
         let (mut from, mut batches) = (Offset::new(base), Vec::new());
@@ -50,6 +51,9 @@ proptest! {
             let wanted = Wanted { from, max_bytes, batch_bytes_max, codec, ..all_from(0) };
             let rebuilt = groups[number].batches(&wanted).unwrap();
             prop_assert!(rebuilt.next_offset > from, "it stands still at {from}");
+            let bytes = file.range(footer.row_groups()[number].bytes.clone());
+            let in_parts = footer.rebuild_in_parts(number, bytes, &wanted, part_bytes).unwrap();
+            prop_assert_eq!(&in_parts, &rebuilt);
             if rebuilt.batches.len() > 1 && codec == Codec::None {
                 prop_assert!(rebuilt.size_bytes <= max_bytes);
             }
