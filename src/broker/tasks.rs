@@ -242,7 +242,9 @@ impl Broker {
         match room {
             Ok(room) => {
                 self.health.note_room(room, || self.tiers.local_only_bytes());
-                self.tiers.note_room(self.health.is_filling_up() || self.health.is_full());
+                if self.health.is_filling_up() || self.health.is_full() {
+                    self.tiers.note_need_of_room();
+                }
             }
             Err(error) => tracing::warn!(%error, "how much room the log directory has cannot be asked"),
         }

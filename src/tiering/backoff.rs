@@ -7,17 +7,16 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 /// No pause is longer: a bucket that is back is used soon.
 const LONGEST: Duration = Duration::from_secs(120);
-/// Nor than this while the local disk runs out of room: producers wait for every upload then.
+/// While the local disk runs out of room whoever is to try next waits no longer than this: producers wait for it then.
 pub const LONGEST_IN_NEED: Duration = Duration::from_secs(5);
 
-/// The pause after so many failures in a row, `in_need` of room on disk or not. `chance` is in `[0, 1)`.
-pub fn pause(failures: u32, in_need: bool, chance: f64) -> Duration {
+/// The pause after so many failures in a row. `chance` is in `[0, 1)`.
+pub fn pause(failures: u32, chance: f64) -> Duration {
     if failures == 0 {
         return Duration::ZERO;
     }
     let doubled = FIRST.saturating_mul(1u32.checked_shl(failures - 1).unwrap_or(u32::MAX));
-    let longest = if in_need { LONGEST_IN_NEED } else { LONGEST };
-    doubled.min(longest).mul_f64(1.0 + chance.clamp(0.0, 1.0) / 2.0)
+    doubled.min(LONGEST).mul_f64(1.0 + chance.clamp(0.0, 1.0) / 2.0)
 }
 
 #[cfg(test)]
@@ -26,12 +25,11 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_bound_and_never_stand_still() {
-        assert_eq!(pause(0, false, 0.9), Duration::ZERO);
-        let pauses: Vec<_> = (1..12).map(|failures| pause(failures, false, 0.0)).collect();
+        assert_eq!(pause(0, 0.9), Duration::ZERO);
+        let pauses: Vec<_> = (1..12).map(|failures| pause(failures, 0.0)).collect();
         assert!(pauses.is_sorted());
         assert_eq!((pauses[0], pauses[10]), (FIRST, LONGEST));
-        assert_eq!(pause(u32::MAX, false, 0.0), LONGEST);
-        assert!(pause(3, false, 0.5) > pause(3, false, 0.0) && pause(3, false, 0.99) < pause(4, false, 0.0));
-        assert_eq!((pause(1, true, 0.0), pause(9, true, 0.0)), (FIRST, LONGEST_IN_NEED));
+        assert_eq!(pause(u32::MAX, 0.0), LONGEST);
+        assert!(pause(3, 0.5) > pause(3, 0.0) && pause(3, 0.99) < pause(4, 0.0));
     }
 }

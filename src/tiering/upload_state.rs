@@ -97,7 +97,7 @@ mod tests {
     fn each_failure_waits_longer_and_a_success_forgets() {
         let mut state = UploadState::default();
         assert!(state.may_begin(Duration::ZERO));
-        let pause = |failures| backoff::pause(failures, false, 0.0);
+        let pause = |failures| backoff::pause(failures, 0.0);
         state.failed("down".to_owned(), true, Duration::from_secs(10), pause);
         let first = state.not_before;
         assert!(!state.may_begin(Duration::from_secs(10)) && state.may_begin(first));
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_bucket_that_is_back_or_a_disk_that_is_full_cuts_the_pause_short() {
         let (mut state, now) = (UploadState::default(), Duration::from_secs(100));
-        let pause = |failures| backoff::pause(failures, false, 0.0);
+        let pause = |failures| backoff::pause(failures, 0.0);
         for _ in 0..9 {
             state.failed("full".to_owned(), true, now, pause);
         }

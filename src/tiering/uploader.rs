@@ -212,8 +212,7 @@ impl TieredLog {
     /// Notes that an attempt failed.
     pub(super) fn upload_failed(&self, reason: String, by_bucket: bool) {
         let (now, chance) = (self.tiers.clock().monotonic(), self.tiers.chance());
-        let in_need = self.tiers.is_in_need();
-        self.upload.lock().failed(reason, by_bucket, now, |failures| backoff::pause(failures, in_need, chance));
+        self.upload.lock().failed(reason, by_bucket, now, |failures| backoff::pause(failures, chance));
         if by_bucket {
             self.tiers.note_bucket_failed();
         }
