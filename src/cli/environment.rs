@@ -11,7 +11,7 @@ use super::serve_args::SET_VARIABLE;
 
 const OURS: &str = "TIDELOG_";
 /// What Kubernetes and Docker set for a service of our name, and what our own tests and benches read.
-const OTHERS: &[&str] = &["TIDELOG_SERVICE_", "TIDELOG_PORT", "TIDELOG_TEST_", "TIDELOG_BENCH_"];
+const OTHERS: &[&str] = &["TIDELOG_SERVICE_", "TIDELOG_PORT", "TIDELOG_TEST_", "TIDELOG_BENCH_", "TIDELOG_PROFILE"];
 
 /// The same commands, which do not look at variables that are empty.
 pub(super) fn without_empty(command: Command) -> Command {

@@ -363,11 +363,13 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
     let (_, metadata) = topic(&client, &args.name).await?;
     let configs = client.topic_configs(&args.name).await?;
     let known: BTreeSet<String> = configs.iter().map(|config| config.name.clone()).collect();
-    let now: BTreeMap<String, String> = configs
+    let own: BTreeMap<String, String> = configs
         .into_iter()
-        .filter(|config| config.source == ConfigSource::Topic && !args.unset.contains(&config.name))
+        .filter(|config| config.source == ConfigSource::Topic)
         .filter_map(|config| Some((config.name, config.value?)))
         .collect();
+    let mut now = own.clone();
+    now.retain(|name, _| !args.unset.contains(name));
     let set = args.keeping.configs(&now).map_err(Failure::usage)?;
     if let Some(name) = args.unset.iter().find(|name| !known.contains(*name)) {
         return Err(Failure::usage(format!("the broker knows no topic setting '{name}': nothing was changed")));
@@ -376,11 +378,13 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
         return Err(Failure::usage(format!("'{name}' cannot be both set and unset")));
     }
     let unset = args.unset.iter().map(|name| (name.clone(), None));
-    let changes: Vec<(String, Option<String>)> =
+    let mut changes: Vec<(String, Option<String>)> =
         set.into_iter().map(|(name, value)| (name, Some(value))).chain(unset).collect();
+    let is_given = !changes.is_empty() || args.partitions.is_some();
+    changes.retain(|(name, value)| own.get(name) != value.as_ref());
     let have = i32::try_from(metadata.partitions.len()).unwrap_or(i32::MAX);
     let grow = args.partitions.filter(|wanted| *wanted != have);
-    if changes.is_empty() && args.partitions.is_none() {
+    if !is_given {
         return Err(Failure::usage("nothing to change: give --partitions, --keep, --local, --set or --unset"));
     }
     if let Some(wanted) = grow.filter(|wanted| *wanted < have) {
@@ -390,7 +394,7 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
         )));
     }
     if changes.is_empty() && grow.is_none() {
-        let text = format!("topic '{}' has {have} partitions already: nothing to change", args.name);
+        let text = format!("topic '{}' is as it shall be already: nothing to change", args.name);
         return told(args.json, &json!({"topic": args.name, "changed": false}), &text);
     }
     if !changes.is_empty() {

@@ -16,6 +16,12 @@ fn topics_are_made_described_altered_and_deleted() {
     assert_eq!(made("other"), serde_json::json!({"topic": "other", "made": true}));
     assert_eq!(scene.json(&["topics", "alter", "other", "--partitions", "1"])["changed"], false);
     assert_eq!(scene.json(&["topics", "alter", "other", "--partitions", "2"])["changed"], true);
+    for same in [["--partitions", "2"], ["--unset", "retention.ms"]] {
+        scene.run(&[&["topics", "alter", "other"][..], &same].concat()).expect(0, "nothing to change");
+    }
+    scene.run(&["topics", "alter", "other", "--unset", "nonsense"]).expect(2, "no topic setting 'nonsense'");
+    scene.run(&["topics", "alter", "other", "--set", "retention.ms=5000000"]).expect(0, "changed topic");
+    scene.run(&["topics", "alter", "other", "--set", "retention.ms=5000000"]).expect(0, "nothing to change");
     let compact = scene.run(&["topics", "create", "compact", "--set", "cleanup.policy=compact"]);
     assert!(compact.code == Some(0) && compact.err.contains("does not compact yet"), "{compact:?}");
     scene.run(&["topics", "delete", "compact", "--yes"]).expect(0, "deleted");
