@@ -10,6 +10,10 @@ pub const BATCH_HEADER_BYTES: usize = 61;
 /// one megabyte must not become a gigabyte of memory.
 pub const BATCH_DECOMPRESSED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// Headers that a record may have. Each takes two bytes on the wire and dozens as columns, so a batch of kilobytes might
+/// take gigabytes when it is uploaded and read; far above what any client sends.
+pub const HEADERS_PER_RECORD_MAX: usize = 65_536;
+
 /// Partitions that one request may create in total; Kafka's `controller` limit of records per request.
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 

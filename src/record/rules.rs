@@ -1,5 +1,6 @@
 //! What a topic asks of a batch, and why a batch was refused.
 
+use crate::model::limits::HEADERS_PER_RECORD_MAX;
 use crate::model::topic_config::TopicCompression;
 use crate::model::{MessageConfig, TimestampType};
 
@@ -57,6 +58,9 @@ pub enum RecordFault {
     /// The topic keeps the last record of each key, and this one has none.
     #[error("a record without a key in a compacted topic")]
     NoKey,
+    /// More than are uploaded and read in bounded memory.
+    #[error("it has more than {HEADERS_PER_RECORD_MAX} headers: put them into its value, or into several records")]
+    Headers,
     /// Parquet's texts are UTF-8.
     #[error("a header's name is not UTF-8")]
     HeaderName,

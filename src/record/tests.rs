@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::limits::HEADERS_PER_RECORD_MAX;
 use crate::model::topic_config::TopicCompression;
 use crate::model::{Codec, LeaderEpoch, Offset, ProducerId, TimestampType};
 
@@ -170,6 +171,25 @@ fn a_header_name_that_is_not_utf8_is_refused() {
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
     let error = validate(bytes.into(), &rules()).unwrap_err();
     assert!(matches!(error, ValidationError::Records { kind: RecordsRefused::Record, .. }), "{error}");
+}
+
+#[test]
+fn more_headers_than_can_be_uploaded_are_refused_and_not_looked_at() {
+    for (count, is_refused) in [(HEADERS_PER_RECORD_MAX, false), (HEADERS_PER_RECORD_MAX + 1, true)] {
+        let many = Row { headers: vec![(String::new(), None); count], ..one(5).remove(0) };
+        let rows = [one(5).remove(0), many, one(6).remove(0)];
+        for codec in [Codec::None, Codec::Zstd] {
+            match validate(batch(&rows, codec).bytes().clone(), &rules()) {
+                Ok(accepted) => assert!(!is_refused && rows_of(accepted.bytes())[1].headers.len() == count),
+                Err(error) => {
+                    assert!(is_refused, "{error}");
+                    assert_eq!(error.kind(), RefusalKind::InvalidRecord);
+                    let expected = vec![RecordError { index: 1, fault: RecordFault::Headers }];
+                    assert!(matches!(error, ValidationError::Records { total: 1, errors, .. } if errors == expected));
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whether a producer's batch may be appended (Kafka's `LogValidator` and `UnifiedLog.analyzeAndValidateRecords`).
 //!
 //! Invariant: what is accepted can be tiered. Every record was walked, its timestamp fits Parquet's microseconds, its
-//! header names are UTF-8, its offsets are dense.
+//! headers are not too many and their names UTF-8, its offsets are dense.
 
 use std::ops::RangeInclusive;
 
@@ -105,6 +105,8 @@ fn check_records(view: &BatchView<'_>, rules: &ValidationRules) -> Result<i64, V
         // At most one error for a record, the first in Kafka's order.
         if rules.keys_required && !seen.has_key {
             refused.add(RecordsRefused::Record, index, RecordFault::NoKey);
+        } else if seen.has_too_many_headers {
+            refused.add(RecordsRefused::Record, index, RecordFault::Headers);
         } else if !seen.names_are_utf8 {
             refused.add(RecordsRefused::Record, index, RecordFault::HeaderName);
         } else if rules.timestamp_type == TimestampType::CreateTime && !timestamp_is_allowed(timestamp_ms, rules) {

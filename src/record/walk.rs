@@ -5,7 +5,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use crate::model::Codec;
-use crate::model::limits::BATCH_DECOMPRESSED_BYTES_MAX;
+use crate::model::limits::{BATCH_DECOMPRESSED_BYTES_MAX, HEADERS_PER_RECORD_MAX};
 
 use super::codec;
 use super::error::BatchError;
@@ -24,6 +24,8 @@ pub(super) struct Seen {
     pub(super) timestamp_delta: i64,
     pub(super) has_key: bool,
     pub(super) names_are_utf8: bool,
+    /// Then they were not looked at.
+    pub(super) has_too_many_headers: bool,
 }
 
 /// Calls `see` for every record of the batch, in order.
@@ -145,19 +147,20 @@ impl<R: BufRead> Body<'_, R> {
         let offset_delta = self.varint()?;
         let has_key = self.skip_nullable()?;
         self.skip_nullable()?;
-        let headers = self.varint()?;
-        if headers < 0 {
-            return Err(Stop::Bad("its count of headers is negative"));
+        let headers = usize::try_from(self.varint()?).map_err(|_| Stop::Bad("its count of headers is negative"))?;
+        let has_too_many_headers = headers > HEADERS_PER_RECORD_MAX;
+        if has_too_many_headers {
+            self.plain.skip(std::mem::take(&mut self.left))?;
         }
         let mut names_are_utf8 = true;
-        for _ in 0..headers {
+        for _ in 0..if has_too_many_headers { 0 } else { headers } {
             names_are_utf8 &= self.name(name)?;
             self.skip_nullable()?;
         }
         if self.left > 0 {
             return Err(Stop::Bad("bytes are left over behind its headers"));
         }
-        Ok(Seen { offset_delta, timestamp_delta, has_key, names_are_utf8 })
+        Ok(Seen { offset_delta, timestamp_delta, has_key, names_are_utf8, has_too_many_headers })
     }
 }
 

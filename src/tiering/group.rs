@@ -45,24 +45,29 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// From the bytes of a row group, as far as its offsets lie in `range`.
+    /// From the bytes of a row group, as far as its offsets lie in `range`; `None` where its batches would take more than
+    /// `bytes_max`.
     pub(super) fn rebuild(
         footer: &Footer,
         number: usize,
         bytes: Bytes,
         range: &Range<Offset>,
         form: BatchForm,
-    ) -> Result<Self, RebuildError> {
+        bytes_max: usize,
+    ) -> Result<Option<Self>, RebuildError> {
         let wanted = Wanted {
             from: range.start,
             upper: range.end,
-            max_bytes: usize::MAX,
-            at_least_one: true,
+            max_bytes: bytes_max,
+            at_least_one: false,
             batch_bytes_max: form.bytes_max.min(BATCH_BYTES),
             codec: form.codec,
             level: None,
         };
         let rebuilt = footer.rebuild_row_group(number, bytes, &wanted)?;
+        if rebuilt.is_cut {
+            return Ok(None);
+        }
         let memory_bytes = rebuilt.size_bytes + rebuilt.batches.len() * size_of::<GroupBatch>();
         let mut batches = Vec::with_capacity(rebuilt.batches.len());
         for bytes in rebuilt.batches {
@@ -71,7 +76,7 @@ impl Group {
             let last_offset = parsed.header().last_offset();
             batches.push(GroupBatch { last_offset, bytes });
         }
-        Ok(Self { batches, memory_bytes, given: AtomicBool::new(false) })
+        Ok(Some(Self { batches, memory_bytes, given: AtomicBool::new(false) }))
     }
 
     /// The same, which holds its room until the last of its bytes are gone, wherever they are by then.

@@ -9,7 +9,8 @@
 //! What was read is kept for whoever asked for it and comes back, apart from the cache: there it would push out all the
 //! rest. It goes when others need its room and somebody was given of it, and anyhow soon.
 //!
-//! Invariant: what was read and is huge never takes more than the room there is, whoever holds it.
+//! Invariant: batches that were read and are huge never take more than the room there is, whoever holds them, but for the
+//! largest, which goes alone. What is decoded on the way to them is bounded by the turn.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -35,7 +35,7 @@ use super::remote_segment::RemoteSegment;
 use super::threads::Threads;
 use crate::clock::Clock;
 use crate::model::Offset;
-use crate::model::limits::ROW_GROUP_DECODED_BYTES;
+use crate::model::limits::{HUGE_BYTES, HUGE_HELD_BYTES, ROW_GROUP_DECODED_BYTES};
 use crate::object_storage::Bucket;
 
 /// Bytes on their way from the bucket into the cache, and from it to clients, never get more than this of it.
@@ -268,11 +268,39 @@ impl RemoteReader {
         key: GroupKey,
     ) -> Result<Arc<Group>, RemoteReadError> {
         let meta = footer.row_groups().get(key.number).ok_or_else(|| not_there(segment, key.number))?;
-        let (range, unfolded_bytes) = (meta.bytes.clone(), meta.unfolded_bytes);
+        let group = match self.fetch_within(threads, segment, footer, key, meta.unfolded_bytes).await? {
+            Some(group) => group,
+            // A name of a header lies there once and is in every batch that has it: nothing tells how large they become.
+            None => self
+                .fetch_within(threads, segment, footer, key, HUGE_HELD_BYTES as u64)
+                .await?
+                .ok_or_else(|| damaged(segment, "its batches are larger than any"))?,
+        };
+        let (group, huge_room) = group;
+        Ok(self.keep_group(threads, key, group, huge_room))
+    }
+
+    /// The same, where it unfolds to so many bytes; `None` where its batches turn out to take more than was reserved.
+    async fn fetch_within(
+        &self,
+        threads: &Threads,
+        segment: &RemoteSegment,
+        footer: &Arc<Footer>,
+        key: GroupKey,
+        unfolded_bytes: u64,
+    ) -> Result<Option<(Group, Option<Room>)>, RemoteReadError> {
+        let meta = footer.row_groups().get(key.number).ok_or_else(|| not_there(segment, key.number))?;
+        let range = meta.bytes.clone();
         let bytes = range.end - range.start;
+        // Who has all of the room has it alone.
+        let batches_max = match unfolded_bytes {
+            all if all >= HUGE_HELD_BYTES as u64 => usize::MAX,
+            some => usize::try_from(some).unwrap_or(usize::MAX).max(HUGE_BYTES),
+        };
         let mut huge_room = None;
         let decoded_bytes = if is_huge(unfolded_bytes) {
-            // Before any other room: whoever waits for this one keeps nobody from reading what is not huge.
+            // Before any other room: whoever waits for this one keeps nobody from reading what is not huge. Who waits for
+            // his turn below holds what its packed bytes take, as every read does.
             huge_room = Some(self.huge.room(unfolded_bytes, || self.note_refused()).await);
             0
         } else {
@@ -294,12 +322,14 @@ impl RemoteReader {
                 let footer = Arc::clone(footer);
                 let decoding = move || {
                     let _turn = turn;
-                    Group::rebuild(&footer, key.number, fetched, &(key.base..key.end.next()), key.form)
+                    let range = key.base..key.end.next();
+                    Group::rebuild(&footer, key.number, fetched, &range, key.form, batches_max)
                 };
                 threads.blocking(decoding).await?
             };
             match decoded {
-                Ok(group) => {
+                Ok(None) => return Ok(None),
+                Ok(Some(group)) => {
                     let decode = self.clock.monotonic().saturating_sub(arrived);
                     let fetch = arrived.saturating_sub(began);
                     metrics::row_group_read(bytes, group.memory_bytes() as u64, fetch, decode);
@@ -312,7 +342,7 @@ impl RemoteReader {
                 Err(_) => tries += 1,
             }
         };
-        Ok(self.keep_group(threads, key, group, huge_room))
+        Ok(Some((group, huge_room)))
     }
 
     /// Keeps a row group for whoever asks next: what is huge apart from the cache, and not for long.
@@ -376,7 +406,7 @@ impl RemoteReader {
     /// is.
     pub(super) fn charged(&self, bytes: &Bytes) -> Option<Bytes> {
         if is_huge(bytes.len() as u64) {
-            // Counted since it was read.
+            // Counted since it was read: no batch gets so large without room of its own.
             return Some(bytes.clone());
         }
         match Arc::clone(&self.outgoing).try_acquire_many_owned(permits(bytes.len() as u64)) {

@@ -122,6 +122,7 @@ impl UploadError {
                 WriteError::Batch { .. }
                     | WriteError::Order { .. }
                     | WriteError::Timestamp { .. }
+                    | WriteError::Headers { .. }
                     | WriteError::TooManyRowGroups(_)
             ),
             _ => false,

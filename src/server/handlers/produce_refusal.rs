@@ -133,7 +133,7 @@ fn words(record: &RecordError, place: &str) -> String {
             "Invalid timestamp type in message with offset {}. Producer should not set timestamp type to LogAppendTime.",
             record.index
         ),
-        RecordFault::HeaderName | RecordFault::Microseconds => {
+        RecordFault::Headers | RecordFault::HeaderName | RecordFault::Microseconds => {
             format!("Message with offset {}: {}", record.index, record.fault)
         }
     }

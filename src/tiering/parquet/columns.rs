@@ -19,8 +19,11 @@ use super::schema::{HEADER_ELEMENT, HEADER_FIELDS, SCHEMA};
 
 /// What a row takes decoded, besides its key, its value and its headers: offset, timestamp, two lengths.
 const ROW_BYTES: usize = 8 + 8 + 4 + 4;
-/// What a header takes besides its name and its value: two lengths.
-const HEADER_BYTES: usize = 4 + 4;
+/// What a header takes besides its name and its value, while it is made into columns and back: in each of its two leaves a
+/// view and two levels.
+pub(super) const HEADER_BYTES: usize = 2 * HEADER_LEAF_BYTES;
+/// The same in one leaf.
+pub(super) const HEADER_LEAF_BYTES: usize = size_of::<u128>() + 2 * size_of::<i16>();
 
 /// Columns that grow.
 #[derive(Debug)]

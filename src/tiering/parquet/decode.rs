@@ -15,12 +15,12 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::error::DecodeError;
-use super::footer::{Footer, ROW_GROUP_UNFOLDED_BYTES_MAX, RowGroupMeta};
+use super::footer::{self, Footer, ROW_GROUP_HEADERS_BYTES_MAX, ROW_GROUP_UNFOLDED_BYTES_MAX, RowGroupMeta};
 use super::guard::guarded;
 use super::header::Run;
 use super::pages;
 use super::row_group::RowGroup;
-use super::schema::{LAST_LEAF, OFFSET_LEAF, TIMESTAMP_LEAF};
+use super::schema::{HEADER_NAME_LEAF, LAST_LEAF, OFFSET_LEAF, TIMESTAMP_LEAF};
 use super::times::Times;
 use crate::model::Offset;
 
@@ -123,7 +123,11 @@ fn within_bounds(
     leaves: Range<usize>,
 ) -> Result<(), DecodeError> {
     let wrong = DecodeError::Inconsistent;
-    let columns = reader.metadata().row_groups().get(number).map(RowGroupMetaData::columns).unwrap_or_default();
+    let row_group = reader.metadata().row_groups().get(number);
+    let columns = row_group.map(RowGroupMetaData::columns).unwrap_or_default();
+    if leaves.end > HEADER_NAME_LEAF && row_group.map_or(0, footer::headers_bytes) > ROW_GROUP_HEADERS_BYTES_MAX {
+        return Err(wrong("it has more headers than any row group"));
+    }
     let mut unfolded = 0u64;
     for column in columns.get(leaves).ok_or(wrong("a column is missing"))? {
         let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());

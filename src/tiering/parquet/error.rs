@@ -3,6 +3,7 @@
 use parquet::errors::ParquetError;
 
 use crate::model::Offset;
+use crate::model::limits::HEADERS_PER_RECORD_MAX;
 use crate::record::BatchError;
 
 /// A file was not written.
@@ -39,6 +40,17 @@ pub enum WriteError {
         offset: Offset,
         /// Its timestamp.
         timestamp_ms: i64,
+    },
+    /// More headers than can be made into columns in bounded memory.
+    #[error(
+        "the record at offset {offset} has {count} headers, more than the {HEADERS_PER_RECORD_MAX} that can be tiered: \
+         only giving its range up with 'tier skip' lets the log go on into the bucket"
+    )]
+    Headers {
+        /// The record.
+        offset: Offset,
+        /// How many.
+        count: usize,
     },
     /// More row groups than a Parquet file may have.
     #[error("the range needs more than {0} row groups: tier it in smaller ranges")]

@@ -17,17 +17,20 @@ use crate::model::{LeaderEpoch, Offset};
 use crate::record::control;
 use crate::tiering::digest::Digest;
 
+use super::columns::HEADER_LEAF_BYTES;
 use super::error::{DecodeError, Difference, FooterError, RebuildError};
 use super::footer_json::{FooterWords, KEY};
 use super::footer_mark;
 use super::guard::guarded;
 use super::header::{Run, SegmentHeader};
 use super::row_group_index::{RowGroupEntry, RowGroupIndex};
-use super::schema::{COLUMNS, LAST_LEAF, OFFSET_LEAF, SCHEMA, TIMESTAMP_LEAF};
+use super::schema::{COLUMNS, HEADER_NAME_LEAF, LAST_LEAF, OFFSET_LEAF, SCHEMA, TIMESTAMP_LEAF};
 use super::snapshot;
 
 /// What a row group may unfold to: its cut, and one record as large as the log takes.
 pub(super) const ROW_GROUP_UNFOLDED_BYTES_MAX: u64 = (1 << 30) + (64 << 20);
+/// What its entries of headers may take of memory, besides their bytes: several times what the cut lets through.
+pub(super) const ROW_GROUP_HEADERS_BYTES_MAX: u64 = 256 << 20;
 /// Rows that a row group may have: the writer cuts at so many, whatever they hold.
 pub(super) const ROW_GROUP_ROWS_MAX: usize = 1 << 20;
 
@@ -61,7 +64,7 @@ pub struct RowGroupMeta {
     pub max_timestamp_offset: Offset,
     /// The bytes of the file that a consumer needs.
     pub bytes: Range<u64>,
-    /// What they unfold to.
+    /// What they unfold to as columns. Names of headers count once each, however many have them.
     pub unfolded_bytes: u64,
     /// The part of them, at their beginning, that holds offsets and timestamps.
     pub times: Range<u64>,
@@ -288,10 +291,19 @@ fn row_groups(
     Ok(groups)
 }
 
-/// What a row group unfolds to, before it is made into columns.
+/// What a row group unfolds to. Parquet's sizes say nothing of how many headers there are: those without a name and a value
+/// take next to no bytes.
 fn unfolded_bytes(group: &RowGroupMetaData) -> u64 {
     let sizes = group.columns().iter().map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0));
-    sizes.fold(0, u64::saturating_add)
+    sizes.fold(headers_bytes(group), u64::saturating_add)
+}
+
+/// What headers take besides their bytes, those beyond one a row: a row without any has an entry too.
+pub(super) fn headers_bytes(group: &RowGroupMetaData) -> u64 {
+    let leaves = group.columns().get(HEADER_NAME_LEAF..=LAST_LEAF).unwrap_or_default();
+    let entries = leaves.iter().map(|leaf| leaf.num_values().saturating_sub(group.num_rows()));
+    let entries = entries.fold(0, |sum, count| u64::try_from(count).unwrap_or(0).saturating_add(sum));
+    entries.saturating_mul(HEADER_LEAF_BYTES as u64)
 }
 
 /// What a consumer reads of a row group, and the part of it with offsets and timestamps.

@@ -45,6 +45,8 @@ pub struct Rebuilt {
     pub size_bytes: usize,
     /// Where to go on: behind all that the batches cover, or, without a batch, the first offset that may have a record.
     pub next_offset: Offset,
+    /// Whether more was asked for than fits into what was allowed.
+    pub is_cut: bool,
 }
 
 /// Batches under way: records come in offset order, some rows at a time.
@@ -128,6 +130,7 @@ impl<'w> Rebuilding<'w> {
         let end = end.min(self.wanted.upper);
         self.close(end)?;
         self.begin(end);
+        self.rebuilt.is_cut = self.full;
         Ok(self.rebuilt)
     }
 

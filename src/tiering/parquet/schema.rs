@@ -23,6 +23,8 @@ pub(super) const COLUMNS: usize = 6;
 pub(super) const OFFSET_LEAF: usize = 1;
 pub(super) const TIMESTAMP_LEAF: usize = 2;
 pub(super) const KEY_LEAF: usize = 3;
+/// The first of the leaves of headers; the other is the last that a consumer needs.
+pub(super) const HEADER_NAME_LEAF: usize = 5;
 pub(super) const LAST_LEAF: usize = 6;
 
 const PAGE_BYTES: usize = 1024 * 1024;

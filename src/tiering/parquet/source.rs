@@ -13,7 +13,7 @@ use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
 
 use crate::model::Offset;
-use crate::model::limits::{HUGE_BYTES, TIMESTAMP_MS_MAX};
+use crate::model::limits::{HEADERS_PER_RECORD_MAX, HUGE_BYTES, TIMESTAMP_MS_MAX};
 use crate::record::{BatchError, BatchHeader, BatchView, Begins, Record, Unpacking};
 
 use super::columns::Columns;
@@ -90,6 +90,9 @@ impl<'b> Feed<'b> {
         }
         if offset > self.end {
             return Err(WriteError::OutOfRange { offset, end: self.end });
+        }
+        if record.headers.len() > HEADERS_PER_RECORD_MAX {
+            return Err(WriteError::Headers { offset, count: record.headers.len() });
         }
         self.last = offset;
         match timestamp_ms.checked_mul(1000) {

@@ -320,7 +320,7 @@ fn first_timestamp(header: &BatchHeader) -> i64 {
 }
 
 /// The metadata of a file with this row group only.
-fn alone(row_group: RowGroupMetaData) -> ParquetMetaData {
+pub(super) fn alone(row_group: RowGroupMetaData) -> ParquetMetaData {
     let schema = row_group.schema_descr_ptr();
     let file = FileMetaData::new(1, row_group.num_rows(), None, None, schema, None);
     ParquetMetaData::new(file, vec![row_group])

@@ -76,6 +76,24 @@ async fn what_was_read_takes_no_more_than_the_room_there_is_until_the_last_reply
 }
 
 #[tokio::test]
+async fn headers_whose_one_name_makes_a_batch_huge_take_room_too() {
+    let stage = Stage::with(config(), TieringOptions { cache_bytes: 64 << 20, ..TieringOptions::default() }).await;
+    let mut builder = BatchBuilder::new(BatchSpec::plain(Offset::ZERO, LeaderEpoch::ZERO, Codec::Zstd));
+    let name = "n".repeat(HUGE_BYTES / 32);
+    builder.push(Offset::ZERO, BASE_MS, None, None, (0..33).map(|_| (name.as_str(), None))).unwrap();
+    stage.append(&builder.build().unwrap());
+    stage.log.log.roll().unwrap();
+    stage.upload_all().await;
+    stage.drop_local().await;
+    let records = stage.log.read_remote(Offset::ZERO).await.unwrap();
+    let reply = stage.log.take(&records, Offset::ZERO, 1, true);
+    assert!(reply[0].len() > HUGE_BYTES, "though its columns hold the name once");
+    assert!(stage.tiers.reader.huge.taken_bytes() >= reply[0].len() as u64, "it is counted");
+    assert!(stage.tiers.reader.weight() < HUGE_BYTES as u64, "and not cached");
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
 async fn what_nobody_was_given_of_waits_for_who_asked_and_comes_back() {
     let stage = stage().await;
     let first: RemoteRecords = stage.log.read_remote(Offset::ZERO).await.unwrap();

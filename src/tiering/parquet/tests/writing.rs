@@ -1,8 +1,16 @@
 //! Writing: what is left out, what is counted, what is refused, what is held in memory.
 
+use std::sync::Arc;
+
+use super::super::columns::HEADER_BYTES;
+use super::super::decode::{self, Window};
+use super::super::error::DecodeError;
+use super::super::footer::{self, ROW_GROUP_HEADERS_BYTES_MAX};
+use super::super::schema::{HEADER_NAME_LEAF, LAST_LEAF, OFFSET_LEAF};
 use super::super::source::{Bound, Feed, Source};
+use super::super::writer::alone;
 use super::samples::{Batch, Entry, Plain, digest_of, header, plain, small, write};
-use crate::model::limits::HUGE_BYTES;
+use crate::model::limits::{HEADERS_PER_RECORD_MAX, HUGE_BYTES, ROW_GROUP_DECODED_BYTES};
 use crate::model::{Codec, LeaderEpoch, Offset, TimestampType};
 use crate::record::BatchView;
 use crate::record::control::Outcome;
@@ -205,4 +213,51 @@ fn what_unfolds_to_much_is_told_before_it_is_unpacked_and_to_who_reads_it_back()
         assert!(file.finished.object_size_bytes < 100_000);
         assert!(file.footer().row_groups()[0].unfolded_bytes > size as u64, "{size}");
     }
+}
+
+fn with_headers(offset: i64, count: usize) -> Plain {
+    Plain { headers: vec![(String::new(), None); count], ..plain(offset, 1) }
+}
+
+#[test]
+fn headers_of_no_bytes_count_for_what_they_take_as_columns() {
+    let each = ROW_GROUP_DECODED_BYTES / HEADER_BYTES / 4;
+    let records: Vec<Plain> = (0..9).map(|offset| with_headers(offset, each)).collect();
+    let file = write(&[Entry::Batch(Batch::of(records, Codec::Zstd, 0))], 0, 8, &WriterOptions::default());
+    let footer = file.footer();
+    let rows: Vec<usize> = footer.row_groups().iter().map(|group| group.rows).collect();
+    assert_eq!(rows, [4, 4, 1], "row groups are cut by them");
+    let unfolded = footer.row_groups()[0].unfolded_bytes;
+    assert!(unfolded >= (4 * (each - 1) * HEADER_BYTES) as u64, "and reads reserve for them: {unfolded}");
+    assert!(file.finished.object_size_bytes < 100_000);
+}
+
+#[test]
+fn a_record_with_more_headers_than_are_taken_is_refused_by_name() {
+    let batch = Batch::of(vec![with_headers(7, HEADERS_PER_RECORD_MAX + 1)], Codec::Zstd, 0).bytes();
+    let mut feed =
+        Feed::new(&BatchView::parse(&batch).unwrap(), Offset::ZERO, Offset::new(7), Offset::new(-1)).unwrap();
+    let error = Source::new(Bound { bytes: 1, rows: 1 }).fill(&mut feed, || ()).unwrap_err();
+    assert!(matches!(error, WriteError::Headers { count, .. } if count == HEADERS_PER_RECORD_MAX + 1), "{error}");
+    assert!(error.to_string().contains("offset 7") && error.to_string().contains("tier skip"), "{error}");
+}
+
+#[test]
+fn a_row_group_with_more_headers_than_any_is_not_decoded() {
+    let file = write(&[Entry::Batch(Batch::of(vec![with_headers(0, 3)], Codec::None, 0))], 0, 0, &small());
+    let known = file.footer().reader().metadata().row_group(0).clone();
+    let range = footer::ranges(&known).unwrap().0;
+    let bytes = file.bytes.slice(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap());
+    let decoded = |entries: i64| {
+        let mut columns = known.columns().to_vec();
+        let leaf = columns[HEADER_NAME_LEAF].clone();
+        columns[HEADER_NAME_LEAF] = leaf.into_builder().set_num_values(entries).build().unwrap();
+        let group = known.clone().into_builder().set_column_metadata(columns).build().unwrap();
+        let reader = footer::reader(Arc::new(alone(group))).unwrap();
+        let window = Window { start: range.start, bytes: bytes.clone() };
+        decode::parts(&reader, 0, window, OFFSET_LEAF..LAST_LEAF + 1, 1).map(|_| ())
+    };
+    assert!(decoded(3).is_ok());
+    let many = i64::try_from(ROW_GROUP_HEADERS_BYTES_MAX).unwrap() / 20;
+    assert!(matches!(decoded(many + 2), Err(DecodeError::Inconsistent(_))));
 }
