@@ -135,14 +135,20 @@ impl TieredLog {
                 }
                 (segment, error) => {
                     metrics::fetch_failed();
-                    let error = match segment {
-                        Some(segment) => error.of_object(&segment.key),
-                        None => error,
-                    };
-                    return Err(self.tiers.damages.note(self.tp(), error));
+                    return Err(self.failed(segment.as_deref(), from, error));
                 }
             }
         }
+    }
+
+    /// What a read at `from` is told that failed: by this object, where it is one's.
+    pub(super) fn failed(&self, of: Option<&RemoteSegment>, from: Offset, error: RemoteReadError) -> RemoteReadError {
+        let (error, at) = match of {
+            Some(segment) => (error.of_object(&segment.key), segment.end),
+            None => (error, from),
+        };
+        // The log may have moved on while it was read: nobody comes for it again.
+        if at < self.view().log_start { error } else { self.tiers.damages.note(self.tp(), at, error) }
     }
 
     async fn take_step(

@@ -186,6 +186,7 @@ impl Tiers {
             return Err(RemoveError::StillThere(key));
         }
         self.catalog().remove_segment_row(row.head.id).await?;
+        self.damages.note_removed(row.head.id, row.head.object_key.as_str());
         self.options.steps.reached(Step::RowGone).await;
         Ok(())
     }

@@ -164,7 +164,7 @@ impl RemoteReadError {
         match self {
             Self::Damaged { key, .. } | Self::Missing { key } => Some(key.clone()),
             Self::NoObject { tp, .. } => Some(tp.to_string()),
-            Self::BadRow(error) => Some(error.to_string()),
+            Self::BadRow(error) => Some(error.id.to_string()),
             Self::Bucket(_) | Self::Catalog(_) | Self::Unfinished(_) | Self::TimedOut | Self::Lasting { .. } => None,
         }
     }

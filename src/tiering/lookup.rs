@@ -2,7 +2,8 @@
 //! asked only for what no index knows: the timestamps inside one row group, once.
 //!
 //! # Consistency
-//! Rows are of one moment each; a row whose object has gone meanwhile is looked for again by the caller's next try.
+//! Rows are of one moment each; a row whose object has gone meanwhile is looked for again by the caller's next try. An
+//! object that is damaged or missing is remembered as one that a fetch meets.
 //!
 //! # Retries
 //! The bucket's own, within the deadline.
@@ -16,10 +17,10 @@
 use std::sync::Arc;
 
 use super::errors::RemoteReadError;
-use super::parquet::{RowGroupEntry, RowGroupIndex};
+use super::parquet::{RowGroupEntry, RowGroupIndex, Times};
 use super::remote_segment::{BadRow, RemoteSegment};
 use super::tiered_log::TieredLog;
-use crate::catalog::SegmentRow;
+use crate::catalog::{SegmentRow, SegmentState};
 use crate::log::TieredTo;
 use crate::model::Offset;
 
@@ -37,7 +38,7 @@ struct Indexed {
 }
 
 impl Indexed {
-    fn of(row: &SegmentRow, log_start: Offset) -> Result<Self, RemoteReadError> {
+    fn of(row: &SegmentRow, log_start: Offset) -> Result<Self, BadRow> {
         let bad = |reason: String| BadRow { id: row.head.id, reason };
         let index = RowGroupIndex::decode(&row.content.row_groups).map_err(|error| bad(error.to_string()))?;
         let segment = Arc::new(RemoteSegment::of_row(row)?);
@@ -106,7 +107,7 @@ impl TieredLog {
             if row.head.base >= local_start {
                 break;
             }
-            let indexed = Indexed::of(&row, log_start)?;
+            let indexed = self.indexed(&row, log_start)?;
             for (number, entry) in indexed.entries.iter().enumerate() {
                 if entry.max_timestamp_ms < timestamp_ms || indexed.end_of(number) < indexed.start {
                     continue;
@@ -120,6 +121,26 @@ impl TieredLog {
         Ok(None)
     }
 
+    fn indexed(&self, row: &SegmentRow, log_start: Offset) -> Result<Indexed, RemoteReadError> {
+        Indexed::of(row, log_start).map_err(|bad| self.failed(None, row.head.end, bad.into()))
+    }
+
+    async fn times(&self, segment: &Arc<RemoteSegment>, number: usize) -> Result<Arc<Times>, RemoteReadError> {
+        let error = match self.tiers.reader.record_times(&self.tiers.threads, segment, number).await {
+            Ok(times) => return Ok(times),
+            Err(error) => error,
+        };
+        self.tiers.reader.forget(segment.id);
+        if error.is_not_found() {
+            let row = self.tiers.catalog().segment(segment.id).await?;
+            if row.is_none_or(|row| row.state != SegmentState::Live) {
+                // It has expired, or was replaced, since its row was asked for.
+                return Err(error.of_object(&segment.key));
+            }
+        }
+        Err(self.failed(Some(segment), segment.end, error))
+    }
+
     async fn first_in(
         &self,
         indexed: &Indexed,
@@ -131,7 +152,7 @@ impl TieredLog {
         if entry.max_timestamp_ms == timestamp_ms && indexed.holds(entry.max_timestamp_offset) {
             return Ok(Some((entry.max_timestamp_offset, entry.max_timestamp_ms)));
         }
-        let times = self.tiers.reader.record_times(&self.tiers.threads, &indexed.segment, number).await?;
+        let times = self.times(&indexed.segment, number).await?;
         Ok(times.first_at_or_after(timestamp_ms, indexed.start, indexed.segment.end.next()))
     }
 
@@ -148,7 +169,7 @@ impl TieredLog {
                     settled = true;
                     break;
                 }
-                let indexed = Indexed::of(row, log_start)?;
+                let indexed = self.indexed(row, log_start)?;
                 for (number, entry) in indexed.entries.iter().enumerate() {
                     if let Some(found) = self.latest_in(&indexed, number, entry, best).await? {
                         best = later(best, found);
@@ -180,7 +201,7 @@ impl TieredLog {
             return Ok(None);
         }
         // The log start cuts this one, or another leader's row, and took the latest record with it.
-        let times = self.tiers.reader.record_times(&self.tiers.threads, &indexed.segment, number).await?;
+        let times = self.times(&indexed.segment, number).await?;
         Ok(times.first_with_max(indexed.start, indexed.segment.end.next()))
     }
 }

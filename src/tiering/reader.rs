@@ -387,10 +387,17 @@ impl RemoteReader {
     ) -> Result<Arc<Times>, RemoteReadError> {
         let range = footer.row_groups().get(number).map(|group| group.times.clone());
         let range = range.ok_or_else(|| not_there(segment, number))?;
-        let fetched = self.bucket.get_range(&segment.key, range).await?;
-        let _turn = self.decoders.acquire().await;
-        let decoded = threads.blocking(move || footer.decode_times(number, fetched)).await?;
-        let times = Arc::new(decoded.map_err(|error| damaged(segment, error))?);
+        let mut tries = 0;
+        let times = loop {
+            let fetched = self.bucket.get_range(&segment.key, range.clone()).await?;
+            let _turn = self.decoders.acquire().await;
+            let footer = Arc::clone(&footer);
+            match threads.blocking(move || footer.decode_times(number, fetched)).await? {
+                Ok(times) => break Arc::new(times),
+                Err(error) if tries > 0 => return Err(damaged(segment, error)),
+                Err(_) => tries += 1,
+            }
+        };
         self.cache.insert(Key::Times(segment.id, number), Value::Times(Arc::clone(&times)));
         Ok(times)
     }

@@ -227,6 +227,10 @@ impl TieredLog {
             },
             remote: if row.tiered_to.is_some() { view.remote.starting_at(log_start) } else { Manifest::default() },
         });
+        match row.tiered_to {
+            Some(_) => self.tiers.damages.forget_below(self.tp, log_start),
+            None => self.tiers.damages.forget(self.tp),
+        }
         self.bring_forward_held().await?;
         self.tiers.options.steps.reached(Step::LogStartLocal).await;
         Ok(())
@@ -309,7 +313,9 @@ impl TieredLog {
         let rows = self.tiers.catalog().live_segments(self.tp, offset, limit).await?;
         let complete = rows.len() < WINDOW_SEGMENTS_MAX;
         let segments: Result<Vec<_>, _> = rows.iter().map(|row| RemoteSegment::of_row(row).map(Arc::new)).collect();
-        let window = Window::new(offset, segments?, complete, tiered_to);
+        let segments = segments?;
+        self.tiers.damages.note_live(self.tp, &segments);
+        let window = Window::new(offset, segments, complete, tiered_to);
         self.publish(|view| View {
             remote: view.remote.with(window.clone()).starting_at(view.log_start),
             ..view.clone()

@@ -110,3 +110,34 @@ async fn a_row_that_was_loaded_before_its_object_went_is_loaded_again() {
     assert!(read(&stage, 5).await.is_ok(), "the view still named the old object");
     stage.tiers.close().await;
 }
+
+#[tokio::test]
+async fn what_a_search_by_timestamp_meets_is_told_as_what_a_fetch_meets() {
+    let (stage, key, good) = stage().await;
+    let at = stage.catalog.live_segments(stage.tp(), Offset::ZERO, 1).await.unwrap()[0].content.min_timestamp_ms + 1;
+    let search = async || {
+        stage.tiers.reader.forget_all();
+        stage.log.first_record_at(at).await
+    };
+    let found = search().await.unwrap();
+    for effect in [Effect::FlipBit(3), Effect::FlipBit(100)] {
+        // The footer, and then the timestamps, each garbled once on the way.
+        stage.tiers.reader.forget_all();
+        let fault = Fault::new(effect).on(Operation::Read).times(1);
+        if stage.log.read_remote(Offset::new(30)).await.is_ok() {
+            stage.plan.add(fault);
+        }
+        assert_eq!(stage.log.first_record_at(at).await.unwrap(), found);
+    }
+    stage.store.overwrite(&key, good.iter().map(|byte| byte ^ 1).collect());
+    for reads in 1..=4 {
+        let error = search().await.unwrap_err();
+        assert_eq!(matches!(error, RemoteReadError::Lasting { .. }), reads >= 3, "{reads}: {error}");
+        let known = stage.log.status().damaged;
+        assert!(known.len() == 1 && known[0].contains(key.as_str()), "{known:?}");
+    }
+    // What has expired since its row was asked for is no damage.
+    stage.log.advance_log_start(Offset::new(30)).await.unwrap();
+    assert!(stage.log.status().damaged.is_empty(), "the log begins behind it");
+    stage.tiers.close().await;
+}

@@ -11,6 +11,7 @@ use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader}
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::Type;
 
+use super::super::columns::HEADER_BYTES;
 use super::samples::{Batch, Entry, File, Plain, plain, write};
 use crate::model::Codec;
 use crate::tiering::parquet::WriterOptions;
@@ -34,8 +35,8 @@ fn file(key_bytes: usize, value_bytes: usize) -> File {
     let entries: Vec<Entry> = (0..30)
         .map(|n| Entry::Batch(Batch::of((0..100).map(|at| record(n * 100 + at)).collect(), Codec::None, 1)))
         .collect();
-    // A row is its two numbers, two lengths, key and value; every tenth has a header of two lengths and its bytes.
-    let row_group_bytes = 1000 * (24 + 8 + key_bytes + value_bytes) + 100 * (8 + 5 + 8);
+    // A row is its two numbers, two lengths, key and value; every tenth has a header and its bytes.
+    let row_group_bytes = 1000 * (24 + 8 + key_bytes + value_bytes) + 100 * (HEADER_BYTES + 5 + 8);
     write(&entries, 0, 2999, &WriterOptions { row_group_bytes, ..WriterOptions::default() })
 }
 
