@@ -88,13 +88,15 @@ impl Bucket {
         if range.start >= range.end {
             return Ok(Bytes::new());
         }
-        let wanted = range.end - range.start;
-        let bytes = self.store.read(key, range).await?;
-        if bytes.len() as u64 != wanted {
-            let detail = format!("{} bytes came where {wanted} were asked for", bytes.len());
-            return Err(BucketError::new(ErrorKind::Corrupt, Operation::Read, key.as_str(), detail));
+        whole(self.store.read(key, range.clone()).await?, &range, Operation::Read, key)
+    }
+
+    /// The same, of what an upload has just written: with the places, the connections and the patience of uploads.
+    pub async fn read_back(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, BucketError> {
+        if range.start >= range.end {
+            return Ok(Bytes::new());
         }
-        Ok(bytes)
+        whole(self.store.read_back(key, range.clone()).await?, &range, Operation::ReadBack, key)
     }
 
     /// An object's size; `None` where there is none.
@@ -159,6 +161,16 @@ impl Bucket {
         let id = UploadId(upload_id.to_owned());
         none_if_not_found(self.store.abort_upload(key, &id).await).map(|_| ())
     }
+}
+
+/// As many bytes as were asked for.
+fn whole(bytes: Bytes, range: &Range<u64>, operation: Operation, key: &ObjectKey) -> Result<Bytes, BucketError> {
+    let wanted = range.end - range.start;
+    if bytes.len() as u64 != wanted {
+        let detail = format!("{} bytes came where {wanted} were asked for", bytes.len());
+        return Err(BucketError::new(ErrorKind::Corrupt, operation, key.as_str(), detail));
+    }
+    Ok(bytes)
 }
 
 fn none_if_not_found<T>(answer: Result<T, BucketError>) -> Result<Option<T>, BucketError> {

@@ -1,7 +1,7 @@
 //! How many requests may be under way, and how long each may hold its place.
 //!
 //! Uploads, reads and small requests have a budget each: cold reads by the hundred must not keep an upload from
-//! its connection, because then the disk fills.
+//! its connection, because then the disk fills. What an upload reads back is the upload's.
 //!
 //! # Cancellation
 //! A dropped request gives its place back at once.
@@ -44,7 +44,7 @@ impl Budget {
     fn places(&self, operation: Operation) -> &Semaphore {
         match operation {
             Operation::Read => &self.reads,
-            Operation::WritePart | Operation::FinishUpload => &self.uploads,
+            Operation::WritePart | Operation::FinishUpload | Operation::ReadBack => &self.uploads,
             _ => &self.control,
         }
     }

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Operation {
     /// A ranged read.
     Read,
+    /// A ranged read of what an upload has just written.
+    ReadBack,
     /// A whole control file with its version.
     ReadControl,
     /// An object's size.
@@ -32,8 +34,9 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, in order of declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Read,
+        Self::ReadBack,
         Self::ReadControl,
         Self::Size,
         Self::List,
@@ -50,6 +53,7 @@ impl Operation {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::ReadBack => "read_back",
             Self::ReadControl => "read_control",
             Self::Size => "size",
             Self::List => "list",

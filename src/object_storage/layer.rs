@@ -86,6 +86,12 @@ impl<L: Layer> Store for Layered<L> {
         self.layer.around(call, &|| self.inner.read(key, range.clone())).await
     }
 
+    async fn read_back(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, BucketError> {
+        let bytes = range.end.saturating_sub(range.start);
+        let call = Call { operation: Operation::ReadBack, key: key.as_str(), bytes };
+        self.layer.around(call, &|| self.inner.read_back(key, range.clone())).await
+    }
+
     async fn read_control(&self, key: &ObjectKey) -> Result<(Bytes, Version), BucketError> {
         let call = Call { operation: Operation::ReadControl, key: key.as_str(), bytes: 0 };
         self.layer.around(call, &|| self.inner.read_control(key)).await

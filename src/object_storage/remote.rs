@@ -114,6 +114,27 @@ impl Remote {
         Path::parse(format!("{}{key}", self.prefix))
             .map_err(|error| BucketError::new(ErrorKind::Invalid, operation, key.as_str(), error.to_string()))
     }
+
+    async fn read_by(
+        &self,
+        client: &Arc<dyn Cloud>,
+        operation: Operation,
+        key: &ObjectKey,
+        range: Range<u64>,
+    ) -> Result<Bytes, BucketError> {
+        if range.start >= range.end {
+            return Ok(Bytes::new());
+        }
+        let path = self.path(operation, key)?;
+        let options = GetOptions::new().with_range(Some(range.clone()));
+        let got = client.get_opts(&path, options).await;
+        let got = got.map_err(|error| failure(&error, operation, key.as_str()))?;
+        if got.range != range {
+            let detail = format!("it ends at byte {}, before {}", got.meta.size, range.end);
+            return Err(BucketError::new(ErrorKind::Corrupt, operation, key.as_str(), detail));
+        }
+        collect(got, operation, key).await
+    }
 }
 
 /// Takes all of an answer, which has as many bytes as it said.
@@ -143,19 +164,11 @@ impl Store for Remote {
     }
 
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, BucketError> {
-        let operation = Operation::Read;
-        if range.start >= range.end {
-            return Ok(Bytes::new());
-        }
-        let path = self.path(operation, key)?;
-        let options = GetOptions::new().with_range(Some(range.clone()));
-        let got = self.reads.get_opts(&path, options).await;
-        let got = got.map_err(|error| failure(&error, operation, key.as_str()))?;
-        if got.range != range {
-            let detail = format!("it ends at byte {}, before {}", got.meta.size, range.end);
-            return Err(BucketError::new(ErrorKind::Corrupt, operation, key.as_str(), detail));
-        }
-        collect(got, operation, key).await
+        self.read_by(&self.reads, Operation::Read, key, range).await
+    }
+
+    async fn read_back(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, BucketError> {
+        self.read_by(&self.uploads, Operation::ReadBack, key, range).await
     }
 
     async fn read_control(&self, key: &ObjectKey) -> Result<(Bytes, Version), BucketError> {

@@ -39,7 +39,7 @@ impl Retry {
     fn deadline_of(&self, operation: Operation) -> Duration {
         match operation {
             Operation::Read => self.options.read_deadline,
-            Operation::WritePart | Operation::FinishUpload => self.options.upload_deadline,
+            Operation::WritePart | Operation::FinishUpload | Operation::ReadBack => self.options.upload_deadline,
             _ => self.options.control_deadline,
         }
     }

@@ -110,6 +110,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn describe(&self) -> String;
     /// Exactly the bytes of `range`: fewer are an error (`Corrupt`).
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, BucketError>;
+    /// The same of what an upload has just written: it is the upload's last step, and waits for no cold read.
+    async fn read_back(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, BucketError> {
+        self.read(key, range).await
+    }
     /// A whole small file with its version.
     async fn read_control(&self, key: &ObjectKey) -> Result<(Bytes, Version), BucketError>;
     /// An object's size; `NotFound` where it is not.

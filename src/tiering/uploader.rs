@@ -392,7 +392,7 @@ impl TieredLog {
         }
         let size = finished.object_size_bytes;
         let from = size.saturating_sub(u64::from(finished.index.footer_bytes));
-        let tail = bucket.get_range(key, from..size).await?;
+        let tail = bucket.read_back(key, from..size).await?;
         let footer = Footer::parse(size, &tail).map_err(|error| wrong(error.to_string()))?;
         let same = footer.header() == finished.footer.header()
             && footer.digest() == finished.digest

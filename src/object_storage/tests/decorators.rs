@@ -136,7 +136,8 @@ async fn reads_that_hang_do_not_keep_an_upload_from_its_place() {
     let mut upload = stage.bucket.begin_upload(&name).await.unwrap();
     upload.write(Bytes::from_static(b"0123456789")).await.unwrap();
     assert_eq!(upload.finish().await.unwrap().size_bytes, 10);
-    assert_eq!(stage.requests(Operation::Read), 2, "the budget holds");
+    assert_eq!(stage.bucket.read_back(&name, 3..10).await.unwrap().as_ref(), b"3456789", "nor from reading it back");
+    assert_eq!((stage.requests(Operation::Read), stage.requests(Operation::ReadBack)), (2, 1), "the budget holds");
     stage.plan.release();
     for read in reads {
         assert_eq!(read.await.unwrap().unwrap().as_ref(), b"0");

@@ -129,6 +129,6 @@ async fn who_reads_on_finds_the_next_object_fetched() {
         crate::clock::Clock::sleep(&clock, std::time::Duration::from_millis(1)).await;
     }
     let footers_and_groups = 2 * 3;
-    assert_eq!(gets(&stage) - 6, footers_and_groups, "six were read again after their upload; none is fetched twice");
+    assert_eq!(gets(&stage), footers_and_groups, "none is fetched twice");
     stage.tiers.close().await;
 }
