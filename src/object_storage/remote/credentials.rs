@@ -1,20 +1,24 @@
 //! AWS's chain of credentials, as `object_store` asks for them: kept until shortly before they expire, fetched anew
-//! by one caller while the others go on with what is still valid.
+//! once for all callers, of whom all but the first go on with what is still valid.
 //!
 //! # Retries
 //! A refresh that fails is tried again by the next request after a pause, as long as the old ones are valid; after
 //! that its error is the request's, and says whether it may pass.
 //!
 //! # Cancellation
-//! A caller that is dropped while it refreshes leaves the refresh to the next one.
+//! A refresh is a task of its own: a source that takes longer than one try of a request would otherwise be asked anew by
+//! every try and never answer. Whoever waits for it is told so before his try is over, and finds it under way, or done,
+//! when he tries again. It ends by itself.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 use parking_lot::Mutex;
@@ -28,6 +32,10 @@ use super::failure::{CredentialFailure, chain};
 const REFRESH_BEFORE_MS: i64 = 5 * 60 * 1000;
 /// Between two tries while the old ones are valid.
 const PAUSE_MS: i64 = 10 * 1000;
+/// How long a request waits for credentials: less than one try of it may take, so that its error names them.
+const WAITED_FOR: Duration = Duration::from_secs(8);
+/// How long the chain may take; then it is asked anew.
+const CHAIN_DEADLINE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug)]
 struct Held {
@@ -38,20 +46,72 @@ struct Held {
     refresh_at_ms: Option<i64>,
 }
 
+type Refreshed = Result<Arc<AwsCredential>, CredentialFailure>;
+
+/// A refresh under way, or one that has ended.
+struct Refresh {
+    task: tokio::task::AbortHandle,
+    outcome: Shared<BoxFuture<'static, Refreshed>>,
+}
+
 /// The chain behind a cache.
 #[derive(Debug)]
 pub(super) struct ChainCredentials {
+    cache: Arc<CredentialCache>,
+    refresh: Mutex<Option<Refresh>>,
+}
+
+impl std::fmt::Debug for Refresh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refresh").field("task", &self.task).finish_non_exhaustive()
+    }
+}
+
+/// What the chain has given.
+#[derive(Debug)]
+struct CredentialCache {
     chain: SharedCredentialsProvider,
     clock: Arc<dyn Clock>,
     held: Mutex<Option<Held>>,
-    refreshing: tokio::sync::Mutex<()>,
 }
 
 impl ChainCredentials {
     pub(super) fn new(chain: SharedCredentialsProvider, clock: Arc<dyn Clock>) -> Self {
-        Self { chain, clock, held: Mutex::new(None), refreshing: tokio::sync::Mutex::new(()) }
+        let cache = Arc::new(CredentialCache { chain, clock, held: Mutex::new(None) });
+        Self { cache, refresh: Mutex::new(None) }
     }
 
+    /// The refresh that is under way, or a new one; says whether it is new.
+    fn refresh(&self) -> (Shared<BoxFuture<'static, Refreshed>>, bool) {
+        let mut refresh = self.refresh.lock();
+        if let Some(known) = refresh.as_ref().filter(|known| !known.task.is_finished()) {
+            return (known.outcome.clone(), false);
+        }
+        let cache = Arc::clone(&self.cache);
+        let task = tokio::spawn(async move { cache.refresh().await });
+        let handle = task.abort_handle();
+        let outcome = task.map(|ended| ended.unwrap_or_else(|error| Err(broken_off(&error)))).boxed().shared();
+        *refresh = Some(Refresh { task: handle, outcome: outcome.clone() });
+        (outcome, true)
+    }
+
+    async fn get(&self) -> Refreshed {
+        if let Some(credential) = self.cache.fresh() {
+            return Ok(credential);
+        }
+        let (outcome, is_new) = self.refresh();
+        if !is_new && let Some(valid) = self.cache.valid() {
+            return Ok(valid);
+        }
+        tokio::select! {
+            biased;
+            refreshed = outcome => refreshed,
+            () = self.cache.clock.sleep(WAITED_FOR) => self.cache.valid().ok_or_else(|| late(WAITED_FOR, "still asked for")),
+        }
+    }
+}
+
+impl CredentialCache {
     /// What need not be refreshed yet.
     fn fresh(&self) -> Option<Arc<AwsCredential>> {
         let held = self.held.lock();
@@ -67,16 +127,20 @@ impl ChainCredentials {
         valid.then(|| Arc::clone(&held.credential))
     }
 
-    async fn refresh(&self) -> Result<Arc<AwsCredential>, CredentialFailure> {
-        match self.chain.provide_credentials().await {
+    async fn refresh(&self) -> Refreshed {
+        let provided = tokio::select! {
+            biased;
+            provided = self.chain.provide_credentials() => provided.map_err(|error| described(&error)),
+            () = self.clock.sleep(CHAIN_DEADLINE) => Err(late(CHAIN_DEADLINE, "given up, and asked for anew")),
+        };
+        match provided {
             Ok(credentials) => {
                 let held = held(&credentials, self.clock.now_ms());
                 let credential = Arc::clone(&held.credential);
                 *self.held.lock() = Some(held);
                 Ok(credential)
             }
-            Err(error) => {
-                let failure = described(&error);
+            Err(failure) => {
                 let Some(valid) = self.valid() else { return Err(failure) };
                 tracing::warn!(error = %failure, "credentials of the bucket could not be refreshed, the old ones are still valid");
                 if let Some(held) = self.held.lock().as_mut() {
@@ -84,21 +148,6 @@ impl ChainCredentials {
                 }
                 Ok(valid)
             }
-        }
-    }
-
-    async fn get(&self) -> Result<Arc<AwsCredential>, CredentialFailure> {
-        if let Some(credential) = self.fresh() {
-            return Ok(credential);
-        }
-        let _refreshing = match (self.refreshing.try_lock(), self.valid()) {
-            (Ok(refreshing), _) => refreshing,
-            (Err(_), Some(valid)) => return Ok(valid),
-            (Err(_), None) => self.refreshing.lock().await,
-        };
-        match self.fresh() {
-            Some(credential) => Ok(credential),
-            None => self.refresh().await,
         }
     }
 }
@@ -127,6 +176,22 @@ fn held(credentials: &Credentials, now_ms: i64) -> Held {
 
 /// What helps where there are none.
 const KEYS: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role gives them";
+
+fn late(after: Duration, then: &str) -> CredentialFailure {
+    let text = format!(
+        "AWS credentials did not come within {} s (they are {then}): look at what gives them, a credential_process, SSO \
+         or STS behind a slow proxy, say",
+        after.as_secs()
+    );
+    CredentialFailure { kind: ErrorKind::TimedOut, text }
+}
+
+fn broken_off(error: &tokio::task::JoinError) -> CredentialFailure {
+    CredentialFailure {
+        kind: ErrorKind::Unavailable,
+        text: format!("asking for AWS credentials was broken off: {error}"),
+    }
+}
 
 fn described(error: &CredentialsError) -> CredentialFailure {
     let words: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
@@ -238,5 +303,49 @@ mod tests {
         assert_eq!(id(&chain).await.unwrap(), "a");
         clock.advance(Duration::from_secs(2));
         assert_eq!(id(&chain).await.unwrap(), "b");
+    }
+
+    /// Takes its time.
+    #[derive(Debug)]
+    struct Slow {
+        takes: Duration,
+        asked: Arc<Mutex<u32>>,
+        clock: Arc<ManualClock>,
+    }
+
+    impl ProvideCredentials for Slow {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            *self.asked.lock() += 1;
+            future::ProvideCredentials::new(async move {
+                self.clock.sleep(self.takes).await;
+                Ok(Credentials::new("slow", "secret", None, None, "test"))
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_slower_than_one_try_is_asked_once_and_named_meanwhile() {
+        let (clock, asked) = (ManualClock::new(1_700_000_000_000), Arc::new(Mutex::new(0)));
+        let slow = Slow { takes: Duration::from_secs(11), asked: Arc::clone(&asked), clock: Arc::clone(&clock) };
+        let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let chain = ChainCredentials::new(SharedCredentialsProvider::new(slow), shared);
+        let mut dropped = Box::pin(id(&chain));
+        let mut told = Box::pin(id(&chain));
+        assert!(futures::poll!(&mut dropped).is_pending() && futures::poll!(&mut told).is_pending());
+        while *asked.lock() == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(dropped);
+        clock.advance(Duration::from_secs(9));
+        let error = told.await.unwrap_err();
+        assert!(error.kind == ErrorKind::TimedOut && error.text.contains("AWS credentials"), "{error}");
+        let mut again = Box::pin(id(&chain));
+        assert!(futures::poll!(&mut again).is_pending());
+        clock.advance(Duration::from_secs(3));
+        assert_eq!(again.await.unwrap(), "slow");
+        assert_eq!(*asked.lock(), 1, "the tries that were over have not ended it");
     }
 }
