@@ -25,7 +25,7 @@ mod linux {
     use std::alloc::{GlobalAlloc, Layout};
     use std::ptr::{self, null_mut};
 
-    use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap_anonymous, mremap, munmap};
+    use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap, munmap};
 
     use super::MiMalloc;
 
@@ -47,6 +47,17 @@ mod linux {
         // SAFETY: no address is asked for, so nothing that is mapped is replaced.
         let mapped = unsafe { mmap_anonymous(null_mut(), size, access, how) };
         mapped.map_or(null_mut(), |block| block.cast())
+    }
+
+    /// Neighbouring mappings are one to the system, so unmapping may cut one in two, and fails where there are as many as may
+    /// be (`vm.max_map_count`). Then the memory goes back, and addresses alone are lost.
+    #[expect(unsafe_code, reason = "an allocator")]
+    unsafe fn give_back(block: *mut u8, size: usize) {
+        // SAFETY: the caller says that it is a mapping of that size, of which nothing is used any more.
+        if unsafe { munmap(block.cast(), size) }.is_err() {
+            // SAFETY: the same.
+            let _ = unsafe { madvise(block.cast(), size, Advice::LinuxDontNeed) };
+        }
     }
 
     #[expect(unsafe_code, reason = "an allocator")]
@@ -71,8 +82,8 @@ mod linux {
 
         unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
             if is_large(layout.size(), layout.align()) {
-                // SAFETY: it was mapped with this size. It cannot fail for a whole mapping; if it did, it would be lost.
-                let _ = unsafe { munmap(block.cast(), layout.size()) };
+                // SAFETY: it was mapped with this size, and nobody has it any more.
+                unsafe { give_back(block, layout.size()) };
                 return;
             }
             // SAFETY: the caller's promises are passed on, and mimalloc made it.
