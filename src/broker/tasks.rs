@@ -7,7 +7,7 @@
 //! for is closed.
 //!
 //! # Retries
-//! A run that fails is logged and comes again with the next tick.
+//! A run that fails is logged, by whoever knows how often it was, and comes again with the next tick.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,7 +202,7 @@ impl Broker {
         let all = tokio::task::spawn_blocking(move || {
             for partition in partitions {
                 if let Err(error) = work(&partition) {
-                    report(&partition, &error);
+                    partition.work_failed(&error);
                 }
             }
         });
@@ -268,7 +268,9 @@ impl Broker {
                     segments = removed,
                     "retention removed local segments"
                 ),
-                Err(ChangeError::Log(error)) => report(&partition, &error),
+                Err(ChangeError::Log(error)) => {
+                    partition.work_failed(&error);
+                }
                 Err(error) => report_change(&partition, &error),
             }
         }
@@ -327,17 +329,4 @@ fn report_change(partition: &Partition, error: &ChangeError) {
         partition = partition.tp().partition,
         "work on a partition's tiers is left to the next round"
     );
-}
-
-/// Logs a failure; one of the disk takes the log directory offline, unless the disk is only full.
-fn report(partition: &Partition, error: &LogError) {
-    tracing::error!(
-        %error,
-        topic = partition.topic().as_str(),
-        partition = partition.tp().partition,
-        "work on a partition failed"
-    );
-    if !error.is_disk_full() && matches!(error, LogError::Io { .. }) {
-        partition.fail(&error.to_string());
-    }
 }

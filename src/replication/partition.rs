@@ -91,6 +91,7 @@ pub struct Partition {
     /// When everything was last seen synced, or a sync was last started for `flush.ms`.
     flushed_ms: AtomicI64,
     unreadable: NowAndThen,
+    failing: NowAndThen,
 }
 
 /// How many replicas are in sync: the leader alone.
@@ -125,6 +126,7 @@ impl Partition {
             syncer,
             flushed_ms: AtomicI64::new(clock.now_ms()),
             unreadable: NowAndThen::default(),
+            failing: NowAndThen::default(),
             clock,
         }
     }
@@ -268,7 +270,7 @@ impl Partition {
     }
 
     /// The local log could not be read. Told now and then, and not for every reader that comes back.
-    pub(super) fn unreadable(&self, error: &LogError) {
+    pub fn unreadable(&self, error: &LogError) {
         if self.unreadable.is_due(self.clock.now_ms()) {
             tracing::error!(
                 %error,
@@ -277,6 +279,23 @@ impl Partition {
                 "the local log cannot be read"
             );
         }
+    }
+
+    /// Work in the background failed on the local log, and comes again within seconds. Told now and then, and not at all
+    /// where the disk is only full: the log directory's health says that, and each line would fill it more. Anything else of
+    /// the disk takes the log directory offline. Says whether it was told.
+    pub fn work_failed(&self, error: &LogError) -> bool {
+        let is_told = !error.is_disk_full() && self.failing.is_due(self.clock.now_ms());
+        let (topic, partition) = (self.topic.as_str(), self.tp.partition);
+        if is_told {
+            tracing::error!(%error, topic, partition, "work on a partition failed");
+        } else {
+            tracing::debug!(%error, topic, partition, "work on a partition failed");
+        }
+        if !error.is_disk_full() && matches!(error, LogError::Io { .. }) {
+            self.fail(&error.to_string());
+        }
+        is_told
     }
 
     /// The topic is being deleted: nothing is served any more, and whoever waits is told.

@@ -85,18 +85,10 @@ impl ColdReads {
         let Some((place, read)) = self.under_way.next().await else { return std::future::pending().await };
         let progress = match read {
             Ok(records) => Progress::Read(records),
-            Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "a cold read failed; its partition gets no data this time");
-                Progress::Failed(None)
-            }
             Err(error) => {
-                if error.is_damage() {
-                    // Said where it was found, and not to everybody who asks.
-                    tracing::debug!(%error, "a cold read failed");
-                } else {
-                    tracing::error!(%error, "a cold read failed");
-                }
-                Progress::Failed(Some(error.kafka()))
+                // Said where it was found, now and then, and not to everybody who asks.
+                tracing::debug!(%error, "a cold read failed");
+                Progress::Failed((!error.is_transient()).then(|| error.kafka()))
             }
         };
         self.progress.insert(place, progress);

@@ -258,7 +258,7 @@ fn aborted(
     upto: Offset,
 ) -> Result<Vec<(crate::model::ProducerId, Offset)>, ResponseError> {
     let aborted = partition.log().aborted_transactions(from, upto).map_err(|error| {
-        tracing::error!(%error, topic = %partition.topic(), "could not read aborted transactions");
+        partition.unreadable(&error);
         error.kafka()
     })?;
     Ok(aborted.into_iter().map(|one| (one.producer_id, one.first_offset)).collect())

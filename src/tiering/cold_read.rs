@@ -147,6 +147,7 @@ impl TieredLog {
             Some(segment) => (error.of_object(&segment.key), segment.end),
             None => (error, from),
         };
+        self.tiers.read_failures.note(self.tiers.clock().monotonic(), &error);
         // The log may have moved on while it was read: nobody comes for it again.
         if at < self.view().log_start { error } else { self.tiers.damages.note(self.tp(), at, error) }
     }

@@ -199,7 +199,10 @@ mod tests {
     fn a_bucket_that_is_away_is_no_damage() {
         let damages = Damages::new(ManualClock::new(0));
         for _ in 0..10 {
-            assert!(matches!(damages.note(partition(1), Offset::new(9), RemoteReadError::TimedOut), RemoteReadError::TimedOut));
+            assert!(matches!(
+                damages.note(partition(1), Offset::new(9), RemoteReadError::TimedOut),
+                RemoteReadError::TimedOut
+            ));
         }
         assert!(damages.of(partition(1)).is_empty());
     }

@@ -154,11 +154,6 @@ impl RemoteReadError {
         }
     }
 
-    /// Whether the tiers remember it, and have told the log of it.
-    pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Lasting { .. }) || self.subject().is_some()
-    }
-
     /// What is damaged, where something is: an object's key, or a partition.
     pub(super) fn subject(&self) -> Option<String> {
         match self {

@@ -29,6 +29,7 @@ mod group;
 mod huge;
 mod lookup;
 mod read_ahead;
+mod read_failures;
 mod reader;
 
 mod deleter;

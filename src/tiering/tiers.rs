@@ -21,6 +21,7 @@ use super::control::topic_files::TopicFiles;
 use super::damages::Damages;
 use super::options::TieringOptions;
 use super::pressure::Pressure;
+use super::read_failures::ReadFailures;
 use super::reader::RemoteReader;
 use super::threads::Threads;
 use super::tiered_log::TieredLog;
@@ -76,6 +77,7 @@ pub struct Tiers {
     pub(super) floor_files: FloorFiles,
     pub(super) reader: Arc<RemoteReader>,
     pub(super) damages: Damages,
+    pub(super) read_failures: ReadFailures,
     pub(super) uploads: Arc<UploadQueue>,
     /// Objects that this process is writing: whoever writes one ends it.
     active: Mutex<HashSet<Ulid>>,
@@ -94,6 +96,7 @@ impl Tiers {
             active: Mutex::default(),
             reader,
             damages: Damages::new(Arc::clone(&parts.clock)),
+            read_failures: ReadFailures::default(),
             threads,
             topic_files: TopicFiles::default(),
             floor_files: FloorFiles::default(),

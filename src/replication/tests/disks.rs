@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::*;
 use crate::disk::Disk as _;
 use crate::disk::recorded::{Change, RecordedDisk};
+use crate::log::LogError;
 
 /// Two partitions of one directory.
 struct Directory {
@@ -273,4 +274,19 @@ async fn a_directory_that_is_offline_is_left_alone() {
     directory.one.checkpoint().unwrap();
     assert_eq!(directory.disk.position(), position);
     directory.syncer.close();
+}
+
+#[test]
+fn work_that_fails_every_few_seconds_is_told_now_and_then_and_a_full_disk_not_at_all() {
+    let directory = Directory::new(&TopicConfig::default());
+    let failure =
+        |kind| LogError::Io { path: "/data/0/00000000000000000000.log".into(), source: io::Error::from(kind) };
+    let full = failure(io::ErrorKind::StorageFull);
+    assert!(!directory.one.work_failed(&full) && !directory.one.work_failed(&full));
+    assert!(directory.one.append(&batch(), Acks::Leader).is_ok(), "a full disk takes nothing offline");
+    let denied = failure(io::ErrorKind::PermissionDenied);
+    let told = (0..5).filter(|_| directory.one.work_failed(&denied)).count();
+    assert_eq!(told, 1, "once within a minute");
+    assert!(directory.other.work_failed(&denied), "another partition is other news");
+    assert!(directory.one.append(&batch(), Acks::Leader).is_err(), "and the log directory is offline");
 }
