@@ -240,7 +240,9 @@ mod tests {
         damages.note_removed(Ulid(77), "topics/a");
         assert_eq!(left(), 0, "it was removed");
 
-        (note(9, missing()), note(9, no_object()), note(3, bad_row()));
+        note(9, missing());
+        note(9, no_object());
+        note(3, bad_row());
         damages.note_live(tp, &[segment(10, 19)]);
         assert_eq!(left(), 3, "another range says nothing of them");
         damages.note_live(tp, &[Arc::clone(&replacing)]);
