@@ -3,8 +3,16 @@
 //! # Consistency
 //! Checked as a whole, committed, then put in effect for every partition. A change of the broker's settings that would
 //! leave a topic with settings that contradict each other is refused.
+//!
+//! # Cancellation
+//! A change that has begun ends without its caller: see `whole_changes`.
+//!
+//! # Crash safety
+//! What was committed is in effect after the next start.
 
 use std::sync::Arc;
+
+use futures::FutureExt as _;
 
 use crate::catalog::{StorageError, TopicError};
 use crate::model::ids::BadTopicName;
@@ -15,6 +23,7 @@ use super::config_changes::{BadChanges, ConfigChanges};
 use super::follow_catalog::{may_be_made, outcome_is_unknown};
 use super::state::Broker;
 use super::topic::Topic;
+use super::whole_changes::ChangeTurn;
 
 /// Settings were not changed. The texts are what clients are shown.
 #[derive(Debug, thiserror::Error)]
@@ -73,10 +82,24 @@ pub enum BrokerScope {
 impl Broker {
     /// Changes a topic's overrides, or only says whether that could be done.
     pub async fn alter_topic_configs(
+        self: &Arc<Self>,
+        name: &str,
+        changes: &ConfigChanges,
+        validate_only: bool,
+    ) -> Result<(), AlterConfigsError> {
+        let (name, changes) = (name.to_owned(), changes.clone());
+        let altered = self.whole(move |broker, turn| {
+            async move { broker.alter_topic_configs_in_turn(&name, &changes, validate_only, &turn).await }.boxed()
+        });
+        altered.await?
+    }
+
+    async fn alter_topic_configs_in_turn(
         &self,
         name: &str,
         changes: &ConfigChanges,
         validate_only: bool,
+        _turn: &ChangeTurn,
     ) -> Result<(), AlterConfigsError> {
         changes.check()?;
         if name.is_empty() {
@@ -84,7 +107,6 @@ impl Broker {
         }
         TopicName::parse(name)?;
         let unknown = || AlterConfigsError::UnknownTopic(name.to_owned());
-        let _one_at_a_time = self.changing.lock().await;
         let topics = self.topics();
         let Some(topic) = topics.by_name(name) else {
             // As in Kafka, settings that could not be a topic's are named first.
@@ -136,13 +158,26 @@ impl Broker {
 
     /// Changes the broker's settings, or only says whether that could be done.
     pub async fn alter_broker_configs(
-        &self,
+        self: &Arc<Self>,
         scope: BrokerScope,
         changes: &ConfigChanges,
         validate_only: bool,
     ) -> Result<(), AlterConfigsError> {
+        let changes = changes.clone();
+        let altered = self.whole(move |broker, turn| {
+            async move { broker.alter_broker_configs_in_turn(scope, &changes, validate_only, &turn).await }.boxed()
+        });
+        altered.await?
+    }
+
+    async fn alter_broker_configs_in_turn(
+        &self,
+        scope: BrokerScope,
+        changes: &ConfigChanges,
+        validate_only: bool,
+        _turn: &ChangeTurn,
+    ) -> Result<(), AlterConfigsError> {
         changes.check()?;
-        let _one_at_a_time = self.changing.lock().await;
         let settings = self.settings();
         let mut dynamic = settings.dynamic().clone();
         let values = match scope {

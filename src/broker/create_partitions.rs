@@ -3,10 +3,15 @@
 //! # Consistency
 //! As for new topics: the catalog decides, the logs are made, everybody sees them.
 //!
+//! # Cancellation
+//! A change that has begun ends without its caller: see `whole_changes`.
+//!
 //! # Crash safety
 //! As for new topics.
 
 use std::sync::Arc;
+
+use futures::FutureExt as _;
 
 use crate::catalog::{NewTopicRow, StorageError, TopicError};
 use crate::model::limits::PARTITIONS_PER_REQUEST_MAX;
@@ -18,6 +23,7 @@ use super::open_topic::{OpenTopicError, TopicParts};
 use super::registry::Topics;
 use super::state::Broker;
 use super::topic::Topic;
+use super::whole_changes::ChangeTurn;
 
 /// How many partitions a topic is to have.
 #[derive(Clone, Debug)]
@@ -75,11 +81,23 @@ impl From<TopicError> for CreatePartitionsError {
 impl Broker {
     /// Adds partitions to topics, or only says whether that could be done; one answer for each, in order.
     pub async fn create_partitions(
-        &self,
+        self: &Arc<Self>,
         wanted: Vec<MorePartitions>,
         validate_only: bool,
     ) -> Vec<Result<(), CreatePartitionsError>> {
-        let _one_at_a_time = self.changing.lock().await;
+        let count = wanted.len();
+        let added = self.whole(move |broker, turn| {
+            async move { broker.create_partitions_in_turn(wanted, validate_only, &turn).await }.boxed()
+        });
+        added.await.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone().into())).collect())
+    }
+
+    async fn create_partitions_in_turn(
+        &self,
+        wanted: Vec<MorePartitions>,
+        validate_only: bool,
+        _turn: &ChangeTurn,
+    ) -> Vec<Result<(), CreatePartitionsError>> {
         let topics = self.topics();
         let mut room = i32::try_from(PARTITIONS_PER_REQUEST_MAX).unwrap_or(i32::MAX);
         let mut done = Vec::with_capacity(wanted.len());

@@ -4,10 +4,15 @@
 //! The catalog's transaction decides; then the logs are made, then everybody sees the topic. The topics of one request are
 //! judged together, before any of them is made.
 //!
+//! # Cancellation
+//! A change that has begun ends without its caller: see `whole_changes`.
+//!
 //! # Crash safety
 //! A crash behind the transaction leaves a topic without folders; they are made at the next start.
 
 use std::sync::Arc;
+
+use futures::FutureExt as _;
 
 use crate::catalog::{NewTopicRow, PartitionRow, StorageError, TopicError};
 use crate::model::ids::BadTopicName;
@@ -22,6 +27,7 @@ use super::open_topic::{OpenTopicError, TopicParts};
 use super::registry::Topics;
 use super::state::Broker;
 use super::topic::{Topic, is_internal};
+use super::whole_changes::ChangeTurn;
 
 /// The name of the log that Kafka's controllers agree by.
 const RESERVED: &str = "__cluster_metadata";
@@ -126,18 +132,34 @@ struct Plan {
 
 impl Broker {
     /// Makes one topic, or only says whether it could be made.
-    pub async fn create_topic(&self, wanted: NewTopic, validate_only: bool) -> Result<CreatedTopic, CreateTopicError> {
+    pub async fn create_topic(
+        self: &Arc<Self>,
+        wanted: NewTopic,
+        validate_only: bool,
+    ) -> Result<CreatedTopic, CreateTopicError> {
         let mut created = self.create_topics(vec![wanted], validate_only).await;
         created.pop().unwrap_or(Err(CreateTopicError::InvalidPartitions))
     }
 
     /// Makes topics, or only says which could be made; one answer for each, in order.
     pub async fn create_topics(
-        &self,
+        self: &Arc<Self>,
         wanted: Vec<NewTopic>,
         validate_only: bool,
     ) -> Vec<Result<CreatedTopic, CreateTopicError>> {
-        let _one_at_a_time = self.changing.lock().await;
+        let count = wanted.len();
+        let made = self.whole(move |broker, turn| {
+            async move { broker.create_topics_in_turn(wanted, validate_only, &turn).await }.boxed()
+        });
+        made.await.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone().into())).collect())
+    }
+
+    async fn create_topics_in_turn(
+        &self,
+        wanted: Vec<NewTopic>,
+        validate_only: bool,
+        _turn: &ChangeTurn,
+    ) -> Vec<Result<CreatedTopic, CreateTopicError>> {
         let asked = wanted.iter().map(|topic| self.partitions_asked(topic)).fold(0usize, usize::saturating_add);
         if asked > PARTITIONS_PER_REQUEST_MAX {
             return wanted.iter().map(|_| Err(CreateTopicError::TooManyPartitions)).collect();
@@ -274,7 +296,7 @@ impl Broker {
 
     /// Makes topics because a client asked for their metadata, and says which could not be made. Topics that Kafka keeps its
     /// own state in are not made: here that state is elsewhere.
-    pub async fn auto_create_topics(&self, names: Vec<String>) -> Vec<(String, CreateTopicError)> {
+    pub async fn auto_create_topics(self: &Arc<Self>, names: Vec<String>) -> Vec<(String, CreateTopicError)> {
         let wanted = names.iter().filter(|name| !is_internal(name));
         let wanted: Vec<_> = wanted.map(|name| NewTopic { name: name.clone(), ..NewTopic::default() }).collect();
         let asked: Vec<String> = wanted.iter().map(|topic| topic.name.clone()).collect();

@@ -5,6 +5,9 @@
 //! file in the bucket says so, then the client is answered; a bucket that does not answer is not waited for, and holds up
 //! no other change. Its folders, its objects and its row go afterwards.
 //!
+//! # Cancellation
+//! A change that has begun ends without its caller: see `whole_changes`.
+//!
 //! # Crash safety
 //! Whatever a crash leaves of a deleted topic is named by its row and removed at the next start.
 
@@ -12,6 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::task::JoinError;
 
 use crate::catalog::{StorageError, TopicError};
@@ -21,6 +25,7 @@ use crate::model::{TopicId, TopicName};
 use super::follow_catalog::may_be_made;
 use super::state::Broker;
 use super::topic::Topic;
+use super::whole_changes::ChangeTurn;
 
 /// A topic was not deleted. The texts are what clients are shown.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +55,10 @@ impl Broker {
 
     /// Deletes a topic. Its name is free when this returns.
     pub async fn delete_topic(self: &Arc<Self>, id: TopicId) -> Result<(), DeleteTopicError> {
-        let one_at_a_time = self.changing.lock().await;
+        self.whole(move |broker, turn| async move { broker.delete_topic_in_turn(id, turn).await }.boxed()).await?
+    }
+
+    async fn delete_topic_in_turn(self: &Arc<Self>, id: TopicId, turn: ChangeTurn) -> Result<(), DeleteTopicError> {
         let topic = self.topics().by_id(id).cloned().ok_or(DeleteTopicError::Unknown)?;
         if let Err(error) = self.catalog.delete_topic(id).await {
             // It may have been deleted all the same, now or when this was asked for before.
@@ -60,7 +68,7 @@ impl Broker {
             return Err(error.into());
         }
         self.forget(&topic).await;
-        drop(one_at_a_time);
+        drop(turn);
         self.tiers.note_deleted(id).await;
         let broker = Arc::clone(self);
         let name = topic.name.clone();

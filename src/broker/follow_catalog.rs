@@ -1,5 +1,5 @@
-//! Bringing the registry and the broker's settings to what the catalog says, where a change of either ended in a way that nobody knows, or stopped
-//! half-way: a commit whose answer was lost, logs that could not be made behind a commit.
+//! Bringing the registry and the broker's settings to what the catalog says, where a change of either ended in a way that
+//! nobody knows, or stopped half-way: a commit whose answer was lost, logs that could not be made behind a commit.
 //!
 //! # Consistency
 //! Under the topic lock. The catalog decides and the registry follows, whatever the change was: topics that the catalog has

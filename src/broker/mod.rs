@@ -20,6 +20,7 @@ mod state;
 mod stop;
 mod tasks;
 mod topic;
+mod whole_changes;
 
 pub use assignments::BadAssignment;
 pub use config_changes::{BadChanges, ConfigChange, ConfigChanges, ConfigOperation};

@@ -1,5 +1,11 @@
 //! Ids for idempotent producers, taken from the catalog in blocks, given one by one.
 //!
+//! # Consistency
+//! One block at a time, under a lock; the catalog gives no block twice.
+//!
+//! # Cancellation
+//! Whoever goes away while a block is taken leaves it unused.
+//!
 //! # Crash safety
 //! A block is committed before its first id is given; what is left of it at a stop is never given again.
 

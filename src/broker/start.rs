@@ -5,6 +5,12 @@
 //! know are set aside, logs are opened, recovered and compared with the bucket, groups that have members are loaded, and
 //! last the background tasks begin.
 //!
+//! # Consistency
+//! Nothing is served before the last step; the locks of the first two keep every other broker out from then on.
+//!
+//! # Cancellation
+//! A start that is dropped is one that was cut off.
+//!
 //! # Crash safety
 //! A start that is cut off at any step can be repeated.
 
@@ -15,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -200,7 +205,7 @@ impl Broker {
             leadership: Leadership::while_held(catalog.lock_held()),
             registry: Registry::default(),
             tiers,
-            changing: Mutex::new(()),
+            changing: Arc::default(),
             doubt: Default::default(),
             producer_ids: Default::default(),
             coordinator,

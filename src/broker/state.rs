@@ -47,7 +47,7 @@ pub struct Broker {
     pub(super) leadership: Leadership,
     pub(super) registry: Registry,
     pub(super) tiers: Arc<Tiers>,
-    pub(super) changing: Mutex<()>,
+    pub(super) changing: Arc<Mutex<()>>,
     pub(super) doubt: Doubt,
     pub(super) producer_ids: ProducerIds,
     pub(super) coordinator: Arc<Coordinator>,

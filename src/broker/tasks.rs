@@ -1,6 +1,12 @@
 //! The tables of what runs in the background: what is done again and again, how often and by which function, and what
 //! runs all the time.
 //!
+//! # Consistency
+//! No task relies on another's having run, or on how often it has.
+//!
+//! # Crash safety
+//! Nothing is remembered from one run to the next: after a start each finds what is to be done.
+//!
 //! # Cancellation
 //! A task is asked to stop between two runs; a run that blocks is waited for. A run that waits for the bucket is dropped,
 //! between two steps: a bucket that is away must not keep a broker from stopping. A loop ends by itself when what it works
@@ -160,8 +166,9 @@ impl Broker {
     }
 
     async fn repeat(self: Arc<Self>, task: &'static Task) {
-        let every = (task.every)(&self);
         loop {
+            // Asked each time: the setting behind it may have changed.
+            let every = (task.every)(&self);
             tokio::select! {
                 () = self.clock.sleep(every) => {}
                 () = self.stopping.cancelled() => return,
@@ -257,9 +264,13 @@ impl Broker {
         }
     }
 
-    async fn retain(self: Arc<Self>) {
+    pub(super) async fn retain(self: Arc<Self>) {
         let now_ms = self.clock.now_ms();
         for partition in self.partitions() {
+            // A catalog that answers slowly must not keep a stop from the checkpoints behind it.
+            if self.stopping.is_cancelled() {
+                return;
+            }
             match partition.retain(now_ms).await {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(

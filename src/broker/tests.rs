@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::FutureExt as _;
 
 use super::*;
 use crate::catalog::NewTopicRow;
@@ -233,7 +237,7 @@ async fn changes_that_were_made_without_a_word_are_followed() {
     assert!(broker.topics().is_empty());
     // Its folders go, and then its row.
     while broker.catalog.topic(new.id).await.unwrap().is_some() {
-        broker.clock().sleep(std::time::Duration::from_millis(2)).await;
+        broker.clock().sleep(Duration::from_millis(2)).await;
     }
     assert!(!data.join("topics/new").try_exists().unwrap());
     broker.stop().await;
@@ -279,5 +283,139 @@ async fn partitions_whose_logs_cannot_be_made_are_made_as_soon_as_they_can() {
     std::fs::remove_file(&in_the_way).unwrap();
     broker.settle().await;
     assert_eq!(produce(&broker, "a", 1).await, Offset::ZERO);
+    broker.stop().await;
+}
+
+/// What `asked` answers; nothing where it was dropped before that, having been polled so often.
+async fn hung_up_after<T>(polls: usize, asked: impl Future<Output = T>) -> Option<T> {
+    let mut asked = std::pin::pin!(asked);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        left -= 1;
+        match asked.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn until(broker: &Broker, what: &str, is_so: impl AsyncFn() -> bool) {
+    for _ in 0..5_000 {
+        if is_so().await {
+            return;
+        }
+        broker.clock().sleep(Duration::from_millis(2)).await;
+    }
+    panic!("{what}: not after 10 s");
+}
+
+/// Wherever whoever asked is dropped, catalog and registry come together, and nobody has to ask again.
+#[tokio::test]
+async fn a_change_whose_client_hangs_up_comes_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    let broker = start(&data, &catalog).await.unwrap();
+    for polls in 1.. {
+        let name = format!("t{polls}");
+        let mut answers = Vec::new();
+        answers.push(hung_up_after(polls, broker.create_topic(topic(&name, 1), false)).await.is_some());
+        until(&broker, "the topic", async || broker.partition(&name, 0).is_some()).await;
+        let id = broker.topics().by_name(&name).unwrap().id;
+        answers.push(hung_up_after(polls, broker.create_partitions(more(&name, 2), false)).await.is_some());
+        until(&broker, "its partition", async || broker.partition(&name, 1).is_some()).await;
+        assert_eq!(produce(&broker, &name, 1).await, Offset::ZERO);
+
+        let set = |name, value| ConfigChanges::set([(name, value)]);
+        let kept = set("retention.ms", "77");
+        answers.push(hung_up_after(polls, broker.alter_topic_configs(&name, &kept, false)).await.is_some());
+        let total_ms = || broker.topics().by_id(id).unwrap().config.retention.total_ms;
+        until(&broker, "its settings", async || total_ms() == Some(77)).await;
+        let max_bytes = (5_000 + polls).to_string();
+        let largest = set("message.max.bytes", max_bytes.as_str());
+        let altered = broker.alter_broker_configs(BrokerScope::This, &largest, false);
+        answers.push(hung_up_after(polls, altered).await.is_some());
+        let effective = || broker.settings().effective("message.max.bytes").unwrap_or_default();
+        until(&broker, "the broker's settings", async || effective() == max_bytes).await;
+
+        answers.push(hung_up_after(polls, broker.delete_topic(id)).await.is_some());
+        until(&broker, "its end", async || broker.topics().by_id(id).is_none()).await;
+        let has_row = async || broker.catalog.topic(id).await.unwrap().is_some();
+        until(&broker, "the end of its row", async || !has_row().await).await;
+        assert!(!data.join("topics").join(&name).try_exists().unwrap());
+        if answers.iter().all(|answered| *answered) {
+            assert!(polls > 1, "nobody was dropped");
+            break;
+        }
+    }
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_leaves_a_change_to_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    for turns in 0..12 {
+        let broker = start(&data, &catalog).await.unwrap();
+        let name = format!("t{turns}");
+        assert!(hung_up_after(1, broker.create_topic(topic(&name, 2), false)).await.is_none());
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        let (waiting, ()) = tokio::join!(broker.create_topic(topic("waiting", 1), false), broker.stop());
+        match waiting {
+            Ok(_) | Err(CreateTopicError::Exists(_) | CreateTopicError::Catalog(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+        drop(broker);
+        let broker = start(&data, &catalog).await.unwrap();
+        let topics = broker.topics();
+        assert_eq!(topics.len(), broker.catalog.topics().await.unwrap().len());
+        if let Some(found) = topics.by_name(&name) {
+            assert_eq!(found.partitions.len(), 2);
+            produce(&broker, &name, 1).await;
+        }
+        broker.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_panics_leaves_a_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(&folder.path().join("data"), &folder.path().join("catalog.db")).await.unwrap();
+    let created = broker.create_topic(topic("a", 1), false).await.unwrap();
+    let changing = Arc::clone(&broker);
+    let asked = tokio::spawn(async move {
+        let change = |broker: Arc<Broker>, _turn| {
+            async move {
+                broker.catalog.delete_topic(created.id).await.unwrap();
+                panic!("behind the commit")
+            }
+            .boxed()
+        };
+        changing.whole::<()>(change).await
+    });
+    assert!(asked.await.unwrap_err().is_panic(), "whoever asked is told");
+    assert!(broker.topics().by_name("a").is_some());
+    broker.settle().await;
+    assert!(broker.topics().is_empty());
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_round_of_retention_ends_with_the_broker() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(&folder.path().join("data"), &folder.path().join("catalog.db")).await.unwrap();
+    let configs = BTreeMap::from([("retention.ms".to_owned(), "1000".to_owned())]);
+    broker.create_topic(NewTopic { configs, ..topic("a", 1) }, false).await.unwrap();
+    let log_start = || broker.partition("a", 0).unwrap().watermarks().log_start;
+    produce(&broker, "a", 0).await;
+    Arc::clone(&broker).retain().await;
+    assert_eq!(log_start(), Offset::new(1), "its record is of long ago");
+    produce(&broker, "a", 0).await;
+    broker.stopping.cancel();
+    Arc::clone(&broker).retain().await;
+    assert_eq!(log_start(), Offset::new(1));
     broker.stop().await;
 }

@@ -90,7 +90,7 @@ impl Home {
     }
 }
 
-pub async fn create(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Arc<Partition> {
+pub async fn create(broker: &Arc<Broker>, name: &str, configs: &[(&str, &str)]) -> Arc<Partition> {
     let configs = configs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let topic = NewTopic { name: name.to_owned(), partitions: Some(1), configs, ..NewTopic::default() };
     broker.create_topic(topic, false).await.unwrap();

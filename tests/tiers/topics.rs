@@ -12,7 +12,7 @@ use tidelog::replication::{Acks, AppendError, Isolation, OffsetSpec, Partition, 
 use crate::full_disk::FullDisk;
 use crate::home::{Home, PATIENCE, batch, create, offsets, segment};
 
-async fn set(broker: &Broker, name: &str, configs: &[(&str, &str)]) -> Result<(), AlterConfigsError> {
+async fn set(broker: &Arc<Broker>, name: &str, configs: &[(&str, &str)]) -> Result<(), AlterConfigsError> {
     broker.alter_topic_configs(name, &ConfigChanges::set(configs.iter().copied()), false).await
 }
 

@@ -118,7 +118,7 @@ fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-async fn create(broker: &Broker, name: &str, id: u128, partitions: i32, configs: &[(&str, &str)]) {
+async fn create(broker: &Arc<Broker>, name: &str, id: u128, partitions: i32, configs: &[(&str, &str)]) {
     NEXT_ID.set(id);
     let configs = pairs(configs);
     let wanted = NewTopic { name: name.to_owned(), partitions: Some(partitions), configs, ..NewTopic::default() };
