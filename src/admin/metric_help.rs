@@ -169,6 +169,11 @@ const FAMILIES: &[Family] = &[
         "partitions",
         "partitions whose uploads stand still until somebody helps",
     ),
+    family(
+        "tidelog_tiering_undeletable_objects_count",
+        "objects",
+        "objects that may go and that the bucket does not let go",
+    ),
     family("tidelog_tiering_upload_seconds", "seconds", "how long uploads took, reading and comparing included"),
     family("tidelog_tiering_uploaded_bytes_total", "bytes", "objects that were uploaded"),
     family("tidelog_tiering_uploaded_segments_total", "segments", "segments that were uploaded"),

@@ -10,8 +10,9 @@
 //! writes it.
 //!
 //! # Retries
-//! A row whose object cannot be removed stays, and comes again in the next round; one does not hold up the others. When
-//! one after the other fails, the bucket is not well, and the round ends.
+//! A row whose object cannot be removed stays. One that is refused for itself waits longer each time ([`RefusedRemovals`])
+//! while the others go on, however many there are; where one after the other fails because bucket or catalog is away, the
+//! round ends, and the next begins again.
 //!
 //! # Cancellation
 //! Between two steps.
@@ -24,19 +25,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use ulid::Ulid;
 
 use crate::catalog::{SegmentRow, SegmentState, StorageError, TopicRow};
 use crate::model::TopicId;
-use crate::object_storage::{BucketError, ObjectKey};
+use crate::object_storage::{BucketError, ErrorKind, ObjectKey};
 
 use super::control::ControlFileError;
 use super::metrics;
+use super::refused_removals::RefusedRemovals;
 use super::steps::Step;
 use super::tiers::Tiers;
 
 /// Rows that are looked at at once.
 const PAGE_ROWS: i64 = 256;
-/// After so many failures in a row the bucket is left alone until the next round.
+/// After so many failures in a row of a bucket that is away it is left alone until the next round.
 const FAILURES_MAX: usize = 16;
 /// Objects that are removed side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -50,7 +53,7 @@ pub struct Removed {
     pub rows: usize,
     /// Rows that stay although their time has come.
     pub failed: usize,
-    /// Rows whose time has not come.
+    /// Rows whose time has not come, or that were refused not long ago.
     pub waiting: usize,
     /// The topics that they were of.
     pub topics: BTreeSet<TopicId>,
@@ -60,7 +63,27 @@ pub struct Removed {
 #[derive(Debug, Default)]
 struct Round {
     removed: Removed,
-    failures_in_a_row: usize,
+    /// Bucket or catalog were away, one time after the other.
+    away_in_a_row: usize,
+    /// The last that was refused for itself.
+    refused: Option<RemoveError>,
+    any_new: bool,
+}
+
+impl Round {
+    fn failed(&mut self, refused: &RefusedRemovals, id: Ulid, error: RemoveError, now_ms: i64) {
+        if error.is_away() {
+            self.away_in_a_row += 1;
+            if self.away_in_a_row == FAILURES_MAX {
+                tracing::warn!(%error, "objects that may go cannot be removed now: the rest is left to the next round");
+            }
+            return;
+        }
+        // Whoever refuses is there.
+        self.away_in_a_row = 0;
+        self.any_new |= refused.note(id, error.reason(), now_ms);
+        self.refused = Some(error);
+    }
 }
 
 /// An object was not removed.
@@ -76,6 +99,30 @@ enum RemoveError {
     StillThere(ObjectKey),
     #[error("the row's key is not one: {0}")]
     BadKey(String),
+}
+
+impl RemoveError {
+    /// Whether no other object would go either, now.
+    fn is_away(&self) -> bool {
+        match self {
+            Self::Bucket(error) | Self::ControlFile(ControlFileError::Bucket(error)) => {
+                error.kind().is_retriable() || matches!(error.kind(), ErrorKind::NoBucket | ErrorKind::Full)
+            }
+            Self::Catalog(_) => true,
+            Self::ControlFile(_) | Self::StillThere(_) | Self::BadKey(_) => false,
+        }
+    }
+
+    /// Why, in a word or two.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Bucket(error) | Self::ControlFile(ControlFileError::Bucket(error)) => error.kind().name(),
+            Self::Catalog(_) => "the catalog failed",
+            Self::ControlFile(_) => "a control file cannot be written",
+            Self::StillThere(_) => "still there",
+            Self::BadKey(_) => "not a key",
+        }
+    }
 }
 
 impl Tiers {
@@ -94,10 +141,12 @@ impl Tiers {
                 none => none.insert(self.catalog().topics().await?.into_iter().map(|row| (row.id, row)).collect()),
             };
             self.remove_page(rows, topics, now_ms, &mut round).await;
-            if round.failures_in_a_row >= FAILURES_MAX {
+            if round.away_in_a_row >= FAILURES_MAX {
                 break;
             }
         }
+        let example = round.refused.map(|error| error.to_string());
+        self.refused_removals.tell(example.as_deref(), round.any_new, now_ms);
         Ok(round.removed)
     }
 
@@ -108,7 +157,9 @@ impl Tiers {
         now_ms: i64,
         round: &mut Round,
     ) {
-        let (due, later): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| self.is_due(row, now_ms));
+        let (due, later): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .partition(|row| self.is_due(row, now_ms) && !self.refused_removals.waits(row.head.id, now_ms));
         round.removed.waiting += later.len();
         let removals = due.into_iter().map(|row| {
             let topic = topics.get(&row.head.tp.topic_id);
@@ -121,19 +172,20 @@ impl Tiers {
         while let Some((row, outcome)) = outcomes.next().await {
             match outcome {
                 Ok(()) => {
-                    round.failures_in_a_row = 0;
+                    round.away_in_a_row = 0;
                     round.removed.rows += 1;
+                    self.refused_removals.forget(row.head.id);
                     round.removed.topics.insert(row.head.tp.topic_id);
                     metrics::object_deleted();
                 }
                 Err(error) => {
-                    round.failures_in_a_row += 1;
                     round.removed.failed += 1;
                     metrics::deletion_failed();
-                    tracing::warn!(%error, key = row.head.object_key, "an object cannot be removed yet");
+                    tracing::debug!(%error, key = row.head.object_key, "an object cannot be removed yet");
+                    round.failed(&self.refused_removals, row.head.id, error, now_ms);
                 }
             }
-            if round.failures_in_a_row >= FAILURES_MAX {
+            if round.away_in_a_row >= FAILURES_MAX {
                 break;
             }
         }

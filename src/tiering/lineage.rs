@@ -6,7 +6,8 @@
 //! `tiered_to`, or that has that record from another epoch, is of another history: a wiped disk, a copy that was put back.
 //!
 //! # Retries
-//! The bucket's own.
+//! The bucket's own. What cannot be read and will not be is done without, and said: the comparison where it is the footer,
+//! the producers where it is their snapshot. One partition's damage must not keep all others from being served.
 //!
 //! # Cancellation
 //! Nothing is written here.
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use super::errors::RemoteReadError;
 use super::metrics;
-use super::parquet::Footer;
+use super::parquet::{DecodeError, Footer};
 use super::remote_segment::RemoteSegment;
 use super::tiers::Tiers;
 use crate::catalog::PartitionRow;
@@ -85,30 +86,35 @@ impl Tiers {
         } else {
             return Ok(Lineage::Sound);
         };
-        let beginning = self.beginning(row, tiered_to, &newest, &footer).await;
-        metrics::rebuilt_from_bucket(beginning.is_ok());
-        Ok(Lineage::Elsewhere { beginning: beginning?, why })
-    }
-
-    async fn beginning(
-        &self,
-        row: &PartitionRow,
-        tiered_to: Offset,
-        newest: &RemoteSegment,
-        footer: &Footer,
-    ) -> Result<Beginning, RemoteReadError> {
-        let producer_snapshot = match footer.producer_snapshot() {
-            None => None,
-            Some(range) => {
-                let bytes = self.parts.bucket.get_range(&newest.key, range).await?;
-                let snapshot = footer.unpack_producer_snapshot(&bytes);
-                Some(snapshot.map_err(|error| RemoteReadError::Damaged {
-                    key: newest.key.to_string(),
-                    reason: error.to_string(),
-                })?)
+        let snapshot = self.producer_snapshot(&newest, &footer).await;
+        metrics::rebuilt_from_bucket(snapshot.is_ok());
+        let producer_snapshot = match snapshot {
+            Ok(snapshot) => snapshot,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, partition = %row.tp, key = %newest.key, "the producers in the newest object of a partition cannot be read: its log begins without them");
+                None
             }
         };
         let epochs = footer.runs().iter().map(|run| EpochEntry { epoch: run.leader_epoch, start: run.start_offset });
-        Ok(Beginning { start: tiered_to, log_start: row.log_start, epochs: epochs.collect(), producer_snapshot })
+        let epochs = epochs.collect();
+        let beginning = Beginning { start: tiered_to, log_start: row.log_start, epochs, producer_snapshot };
+        Ok(Lineage::Elsewhere { beginning, why })
+    }
+
+    /// The producers as they were behind the newest object.
+    async fn producer_snapshot(
+        &self,
+        newest: &RemoteSegment,
+        footer: &Footer,
+    ) -> Result<Option<Vec<u8>>, RemoteReadError> {
+        let Some(range) = footer.producer_snapshot() else { return Ok(None) };
+        let read = self.parts.bucket.get_range(&newest.key, range).await;
+        let bytes = read.map_err(|error| RemoteReadError::from(error).of_object(&newest.key))?;
+        let damaged = |error: DecodeError| RemoteReadError::Damaged {
+            key: newest.key.to_string(),
+            reason: format!("its producer snapshot: {error}"),
+        };
+        footer.unpack_producer_snapshot(&bytes).map(Some).map_err(damaged)
     }
 }

@@ -88,6 +88,11 @@ pub(super) fn deletion_failed() {
     counter!("kafka_server_brokertopicmetrics_remotedeleteerrors_total").increment(1);
 }
 
+/// Objects that the bucket does not let go.
+pub(super) fn undeletable(objects: usize) {
+    set("tidelog_tiering_undeletable_objects_count", objects as u64);
+}
+
 /// Objects that wait to be removed.
 pub(super) fn deletions_waiting(segments: u64, bytes: u64) {
     set("kafka_server_brokertopicmetrics_remotedeletelagsegments", segments);

@@ -34,6 +34,7 @@ mod reader;
 
 mod deleter;
 mod expire;
+mod refused_removals;
 mod sweep;
 
 pub mod control;

@@ -7,6 +7,9 @@
 //! # Retries
 //! With every round.
 //!
+//! # Cancellation
+//! Between two rows: the next round goes on.
+//!
 //! # Crash safety
 //! The row says DELETING, in a committed transaction, before anything is removed (`deleter`).
 

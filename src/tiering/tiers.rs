@@ -23,6 +23,7 @@ use super::options::TieringOptions;
 use super::pressure::Pressure;
 use super::read_failures::ReadFailures;
 use super::reader::RemoteReader;
+use super::refused_removals::RefusedRemovals;
 use super::threads::Threads;
 use super::tiered_log::TieredLog;
 use super::upload_queue::UploadQueue;
@@ -78,6 +79,7 @@ pub struct Tiers {
     pub(super) reader: Arc<RemoteReader>,
     pub(super) damages: Damages,
     pub(super) read_failures: ReadFailures,
+    pub(super) refused_removals: RefusedRemovals,
     pub(super) uploads: Arc<UploadQueue>,
     /// Objects that this process is writing: whoever writes one ends it.
     active: Mutex<HashSet<Ulid>>,
@@ -97,6 +99,7 @@ impl Tiers {
             reader,
             damages: Damages::new(Arc::clone(&parts.clock)),
             read_failures: ReadFailures::default(),
+            refused_removals: RefusedRemovals::default(),
             threads,
             topic_files: TopicFiles::default(),
             floor_files: FloorFiles::default(),

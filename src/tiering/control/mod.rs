@@ -8,6 +8,9 @@
 //! # Retries
 //! The bucket's own; a lost race reads again.
 //!
+//! # Cancellation
+//! A write that was sent may be made without its caller, who reads again before the next.
+//!
 //! # Crash safety
 //! Each file is one object, whole or not there. A step that depends on one waits until the write has answered.
 

@@ -307,41 +307,66 @@ async fn nothing_undecided_unseen_or_unsynced_is_uploaded() {
 }
 
 #[tokio::test]
-async fn more_rows_than_a_page_go_and_a_bucket_that_is_not_well_is_left_alone() {
+async fn more_rows_than_a_page_go_and_a_bucket_that_is_away_is_left_alone() {
     let stage = with(|_| ()).await;
-    let head = crate::catalog::NewSegmentRow {
-        id: ulid::Ulid(1),
-        tp: stage.tp(),
-        base: Offset::ZERO,
-        end: Offset::ZERO,
-        leader_epoch: stage.log.leader_epoch(),
-        generation: 0,
-        object_key: String::new(),
-        incarnation: 1,
-        start_number: 1,
-    };
-    let rows = 600;
-    for number in 0..rows {
-        let row = crate::catalog::NewSegmentRow {
-            id: ulid::Ulid(number),
-            object_key: format!("topics/left/{number}"),
-            ..head.clone()
-        };
-        stage.catalog.insert_writing(row).await.unwrap();
-        stage.catalog.mark_deleting(ulid::Ulid(number), stage.tp(), stage.log.leader_epoch()).await.unwrap();
-    }
-    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(Operation::Delete));
+    stage.leave_deleting(600).await;
+    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Unavailable)).on(Operation::Delete));
     let removed = stage.tiers.remove_deleted().await.unwrap();
     assert_eq!((removed.rows, removed.failed), (0, 16));
     stage.plan.release();
-    // One that cannot go holds up none of the others.
-    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(Operation::Delete).below("topics/left/7"));
-    let removed = stage.tiers.remove_deleted().await.unwrap();
-    assert!(removed.failed > 0 && removed.rows > 400, "{removed:?}");
-    stage.plan.release();
-    stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!(stage.tiers.remove_deleted().await.unwrap().rows, 600);
     assert_eq!(stage.rows().await, vec![]);
     stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn objects_that_cannot_go_hold_up_none_of_the_others_and_wait_longer_each_time() {
+    let stage = with(|_| ()).await;
+    stage.leave_deleting(600).await;
+    // The first 300, more than a page, are under a lock.
+    for below in ["topics/left/0", "topics/left/1", "topics/left/2"] {
+        stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(Operation::Delete).below(below));
+    }
+    let removed = stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!((removed.rows, removed.failed, removed.waiting), (300, 300, 0));
+    assert_eq!(stage.tiers.refused_removals.len(), 300, "what the gauge says");
+    let met = stage.plan.met();
+    let removed = stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!((removed.rows, removed.failed, removed.waiting), (0, 0, 300));
+    assert_eq!(stage.plan.met(), met, "nobody asks for them yet");
+    for wait_ms in [60_000, 120_000] {
+        stage.clock.advance(wait_ms - 1);
+        assert_eq!(stage.tiers.remove_deleted().await.unwrap().failed, 0, "{wait_ms}");
+        stage.clock.advance(1);
+        assert_eq!(stage.tiers.remove_deleted().await.unwrap().failed, 300, "{wait_ms}");
+    }
+    stage.plan.release();
+    stage.clock.advance(3_600_000);
+    assert_eq!(stage.tiers.remove_deleted().await.unwrap().rows, 300);
+    assert_eq!((stage.rows().await, stage.tiers.refused_removals.len()), (vec![], 0));
+    stage.tiers.close().await;
+}
+
+impl Stage {
+    /// So many rows that say DELETING, of objects that are not there, oldest first.
+    async fn leave_deleting(&self, rows: u128) {
+        let epoch = self.log.leader_epoch();
+        for number in 0..rows {
+            let row = crate::catalog::NewSegmentRow {
+                id: ulid::Ulid(number),
+                tp: self.tp(),
+                base: Offset::ZERO,
+                end: Offset::ZERO,
+                leader_epoch: epoch,
+                generation: 0,
+                object_key: format!("topics/left/{number:03}"),
+                incarnation: 1,
+                start_number: 1,
+            };
+            self.catalog.insert_writing(row).await.unwrap();
+            self.catalog.mark_deleting(ulid::Ulid(number), self.tp(), epoch).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

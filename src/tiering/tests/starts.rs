@@ -1,10 +1,13 @@
 //! What a start finds: a log that goes on with the bucket's history, or one that does not.
 
+use std::sync::Arc;
+
 use super::stage::{Stage, batch, config};
 use crate::log::AppendError;
 use crate::model::{Codec, LeaderEpoch, Offset, ProducerId, TopicConfig};
 use crate::record::{BatchBuilder, BatchSpec, ValidBatch};
 use crate::tiering::TieringOptions;
+use crate::tiering::remote_segment::RemoteSegment;
 
 fn of_producer(sequence: i32) -> ValidBatch {
     let mut builder = BatchBuilder::new(BatchSpec {
@@ -111,5 +114,40 @@ async fn one_damaged_object_does_not_keep_a_broker_from_starting() {
     stage.wipe_disk();
     stage.restart().await;
     assert_eq!(stage.produce(1).get(), 30, "no offset is given twice");
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn damaged_producers_in_one_object_do_not_keep_a_broker_from_starting() {
+    let mut stage = stage().await;
+    stage.append(&of_producer(0));
+    stage.log.log.roll().unwrap();
+    stage.upload_all().await;
+    let expected = stage.read(0).await;
+    let row = stage.catalog.last_segment(stage.tp()).await.unwrap().unwrap();
+    let newest = Arc::new(RemoteSegment::of_row(&row).unwrap());
+    let footer = stage.tiers.reader.footer(&stage.tiers.threads, &newest).await.unwrap();
+    let range = footer.producer_snapshot().expect("the producer is in it");
+    let objects = stage.store.objects();
+    let (_, whole) = objects.into_iter().find(|(key, _)| *key == row.head.object_key).unwrap();
+    // The frame's mark, its middle and its checksum.
+    for at in [range.start, range.start.midpoint(range.end), range.end - 1] {
+        let mut damaged = whole.to_vec();
+        damaged[usize::try_from(at).unwrap()] ^= 1;
+        stage.store.overwrite(&newest.key, damaged.into());
+        stage.wipe_disk();
+        stage.clock.advance(1);
+        stage.restart().await;
+        assert_eq!(stage.log.log.log_end_offset().get(), 10, "byte {at}: no offset is given twice");
+        assert_eq!(stage.read(0).await, expected, "byte {at}");
+        let again = stage.log.log.append(&of_producer(0), stage.log.leader_epoch(), 0).unwrap();
+        assert!(!again.duplicate && again.base_offset.get() == 10, "byte {at}: the producer is not known");
+    }
+    stage.store.overwrite(&newest.key, whole);
+    stage.wipe_disk();
+    stage.clock.advance(1);
+    stage.restart().await;
+    let again = stage.log.log.append(&of_producer(0), stage.log.leader_epoch(), 0).unwrap();
+    assert!(again.duplicate && again.base_offset.get() == 0, "whole, it is known: {again:?}");
     stage.tiers.close().await;
 }
