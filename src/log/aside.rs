@@ -5,16 +5,20 @@
 //! Before anybody reads.
 //!
 //! # Crash safety
+//! While a log begins anew in the place of one that is set aside there is a mark beside its folder, stable before the old one
+//! goes and gone, stably, once the new one can be opened: between the two, and only there, the folder may be missing.
 //! What is set aside is stable under its new name before the log is opened. A removal that a power cut undoes is done
 //! again by the next start.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Disk, with_suffix};
+use crate::disk::{Disk, parent_of, with_suffix};
 
 /// The suffix, before the time.
 const ASIDE: &str = ".aside";
+/// The suffix of the mark beside a folder in which a log begins anew.
+const BEGINNING: &str = ".beginning";
 /// How long it stays: long enough for somebody to look, short enough that starts which fail again and again, or a disk
 /// that is going bad, do not fill the disk with what nobody reads.
 const KEPT_MS: i64 = 7 * 24 * 3_600 * 1_000;
@@ -24,14 +28,23 @@ pub(super) fn name(path: &Path, now_ms: i64) -> PathBuf {
     with_suffix(path, &format!("{ASIDE}-{now_ms}"))
 }
 
-/// Whether `path` was set aside, and that is there still.
-pub(super) fn has_one(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(false) };
-    let begins = format!("{name}{ASIDE}-");
-    match disk.read_dir(crate::disk::parent_of(path)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        entries => Ok(entries?.iter().any(|entry| entry.name.starts_with(&begins))),
+/// Notes that the log in `dir` is about to be set aside for another to begin.
+pub(super) fn note_beginning(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    disk.replace_durable(&with_suffix(dir, BEGINNING), b"")
+}
+
+/// Whether a log begins in `dir`, and has not begun.
+pub(super) fn is_beginning(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+    disk.try_exists(&with_suffix(dir, BEGINNING))
+}
+
+/// Notes that there is a log in `dir` that can be opened.
+pub(super) fn note_begun(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    if !is_beginning(disk, dir)? {
+        return Ok(());
     }
+    disk.remove_file(&with_suffix(dir, BEGINNING))?;
+    disk.sync_dir(parent_of(dir))
 }
 
 /// When that was, for a name that says so. An earlier version did not say it of files: they count as old.

@@ -56,10 +56,10 @@ impl LossBounds {
         if self.accept_loss { Offset::MAX } else { self.elsewhere_below }
     }
 
-    /// For a folder without a checkpoint: refuses it if there was a log and no segment of it is left. Where a log was just
-    /// set aside for another to begin, there may be none yet.
+    /// For a folder without a checkpoint: refuses it if there was a log and no segment of it is left. Where a start
+    /// died while it set one aside for another to begin, there may be none yet.
     pub(super) fn refuse_gone(&self, disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
-        if !self.made_before || has_segments(disk, dir)? || aside::has_one(disk, dir).map_err(at(dir))? {
+        if !self.made_before || has_segments(disk, dir)? || aside::is_beginning(disk, dir).map_err(at(dir))? {
             return Ok(());
         }
         let from = self.elsewhere_below;

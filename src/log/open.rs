@@ -162,6 +162,7 @@ impl PartitionLog {
         let log = Self::assemble(files, dir, options, found, now_ms)?;
         log.doomed.lock().extend(stays.marked.into_iter().map(|(_, path)| (i64::MIN, path)));
         log.settle(known.as_ref(), &unsynced, report == RecoveryReport::default() && !moved)?;
+        aside::note_begun(disk, dir).map_err(at(dir))?;
         Ok((log, report))
     }
 
@@ -177,6 +178,7 @@ impl PartitionLog {
         let disk = files.disk();
         if disk.try_exists(dir).map_err(at(dir))? {
             let aside = aside::name(dir, now_ms);
+            aside::note_beginning(disk, dir).map_err(at(dir))?;
             disk.rename_durable(dir, &aside).map_err(at(dir))?;
             tracing::warn!(aside = %aside.display(), "a log that is not of this partition's history was set aside");
         }
@@ -198,6 +200,7 @@ impl PartitionLog {
         };
         let log = Self::assemble(files, dir, options, found, now_ms)?;
         log.settle(None, &[], false)?;
+        aside::note_begun(disk, dir).map_err(at(dir))?;
         Ok(log)
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::disk::recorded::RecordedDisk;
 
 const BATCHES: u32 = 100;
 const END: i64 = 200;
@@ -172,4 +173,64 @@ fn a_folder_that_is_gone_is_loss_where_there_was_a_log() {
     fs::remove_dir_all(closed.bench.dir()).unwrap();
     closed.open(Known { accept_loss: true, ..made }).unwrap();
     closed.open(made).expect("there is a log again");
+}
+
+/// An empty log behind what the bucket has.
+fn beginning() -> Beginning {
+    let epochs = vec![EpochEntry { epoch: EPOCH, start: Offset::ZERO }];
+    Beginning { start: Offset::new(500), log_start: Offset::ZERO, epochs, producer_snapshot: None }
+}
+
+/// As the catalog knows it then.
+const BEGUN: Known = Known {
+    log_start: Some(Offset::ZERO),
+    tiered_to: Some(Offset::new(500)),
+    leader_epoch: None,
+    made_before: true,
+    accept_loss: false,
+};
+
+#[test]
+fn what_was_set_aside_explains_no_folder_that_goes_later() {
+    let closed = Closed::new();
+    let bench = &closed.bench;
+    let log = PartitionLog::begin_at(&bench.files, &bench.dir(), bench.options.clone(), &beginning(), 7).unwrap();
+    log.append(&batch(1, 1), EPOCH, 0).unwrap();
+    log.close().unwrap();
+    drop(log);
+    assert_eq!(closed.open(BEGUN).unwrap().log_end_offset(), Offset::new(501));
+    fs::remove_dir_all(bench.dir()).unwrap();
+    assert_eq!(files(bench.dir().parent().unwrap(), ".aside-7").len(), 1, "it is there still");
+    let error = closed.open(BEGUN).unwrap_err();
+    assert!(matches!(error, LogError::Gone { .. }), "{error}");
+}
+
+#[test]
+fn a_power_cut_while_a_log_begins_anew_is_no_loss() {
+    let (disk, dir) = (RecordedDisk::new(), PathBuf::from("/data/t/0"));
+    let options = LogOptions::from(&TopicConfig::default());
+    let opened = |disk: &RecordedDisk| OpenFiles::new(Arc::new(disk.clone()), 8);
+    let open = |files: &Arc<OpenFiles>| PartitionLog::open_known(files, &dir, options.clone(), BEGUN, 1_000);
+    let begin =
+        |files: &Arc<OpenFiles>, now_ms| PartitionLog::begin_at(files, &dir, options.clone(), &beginning(), now_ms);
+    let log = PartitionLog::open(&opened(&disk), &dir, options.clone(), None, 0).unwrap().0;
+    log.append(&batch(1, 1), EPOCH, 0).unwrap();
+    log.close().unwrap();
+    drop(log);
+    let from = disk.position();
+    drop(begin(&opened(&disk), 7).unwrap());
+    let mut without_a_folder = 0;
+    for at in from..=disk.position() {
+        let cut = disk.power_cut(at);
+        for left in [cut.all_lost(), cut.all_kept()] {
+            without_a_folder += usize::from(!left.try_exists(&dir).unwrap());
+            let files = opened(&left);
+            drop(open(&files).unwrap_or_else(|error| panic!("cut at {at}: {error}")));
+            // As a start goes on that finds no log of the bucket's history.
+            drop(begin(&files, 8).unwrap());
+            left.remove_dir_all(&dir).unwrap();
+            assert!(matches!(open(&files), Err(LogError::Gone { .. })), "cut at {at}: the mark is still there");
+        }
+    }
+    assert!(without_a_folder > 0);
 }
