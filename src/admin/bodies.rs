@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::clock::Clock;
 
+use super::guests::Guest;
 use super::refused::Refused;
 
 /// Nothing that can be asked is longer.
@@ -31,7 +32,11 @@ pub(super) async fn read_whole(State(clock): State<Arc<dyn Clock>>, request: Req
         }
     };
     match whole {
-        Ok(whole) => next.run(Request::from_parts(head, Body::from(whole))).await,
+        Ok(whole) => {
+            let guest = head.extensions.get::<Arc<Guest>>().cloned();
+            let _waits = guest.as_ref().map(Guest::waits);
+            next.run(Request::from_parts(head, Body::from(whole))).await
+        }
         Err((code, text)) => {
             let mut response = Refused::body(code, text).into_response();
             // The rest of it would be taken for the next request.

@@ -1,7 +1,7 @@
 //! Who is connected over HTTP, and who goes when there is no room: whoever has been longest without a request.
 //!
-//! Invariant: never more than the bound are listed; the newest is always among them. So nobody keeps health checks out by
-//! connecting, however often and however slowly.
+//! Invariant: never more than the bound are listed; the newest is always among them, and nobody is spared for a request
+//! that is not whole. So nobody keeps health checks out by connecting, however often and however slowly.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ struct Known {
     turn: u64,
     /// Requests that it has made.
     asked: u64,
-    /// Requests that are worked on.
+    /// Requests that came whole and are worked on.
     open: u32,
     leave: CancellationToken,
 }
@@ -84,14 +84,18 @@ impl Guest {
         self.leave.cancelled().await;
     }
 
-    /// It asks for something, until what is returned is dropped.
-    pub(super) fn asks(self: &Arc<Self>) -> Asking {
+    /// It asks for something: the head of a request is there.
+    pub(super) fn asks(&self) {
         self.all.change(self.id, |known, turn| {
             known.turn = turn;
             known.asked += 1;
-            known.open += 1;
         });
-        Asking(Arc::clone(self))
+    }
+
+    /// What it asks for is whole, and worked on until what is returned is dropped.
+    pub(super) fn waits(self: &Arc<Self>) -> Waiting {
+        self.all.change(self.id, |known, _| known.open += 1);
+        Waiting(Arc::clone(self))
     }
 
     /// Whether it has ever asked for anything.
@@ -108,9 +112,9 @@ impl Drop for Guest {
 
 /// A request that is worked on.
 #[derive(Debug)]
-pub(super) struct Asking(Arc<Guest>);
+pub(super) struct Waiting(Arc<Guest>);
 
-impl Drop for Asking {
+impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.all.change(self.0.id, |known, _| known.open -= 1);
     }
@@ -125,8 +129,9 @@ mod tests {
         let guests = Guests::new(3);
         let came: Vec<Arc<Guest>> = (0..3).map(|_| Arc::new(guests.admit())).collect();
         let gone = || came.iter().map(|guest| guest.leave.is_cancelled()).collect::<Vec<_>>();
-        let asking = came[0].asks();
-        drop(came[1].asks());
+        came[0].asks();
+        let waiting = came[0].waits();
+        came[1].asks();
         assert!(came[1].has_asked() && !came[2].has_asked());
         let newer = guests.admit();
         assert_eq!(gone(), [false, false, true], "the one that never asked");
@@ -136,7 +141,7 @@ mod tests {
         let _last = guests.admit();
         assert_eq!(gone(), [false, true, true], "there was room");
         assert!(!newest.leave.is_cancelled());
-        drop(asking);
+        drop(waiting);
         drop(came);
         assert_eq!(guests.list.lock().known.len(), 2);
     }
@@ -145,7 +150,8 @@ mod tests {
     fn where_all_wait_for_an_answer_the_first_goes() {
         let guests = Guests::new(2);
         let came: Vec<Arc<Guest>> = (0..2).map(|_| Arc::new(guests.admit())).collect();
-        let _asking: Vec<Asking> = came.iter().map(Guest::asks).collect();
+        came.iter().for_each(|guest| guest.asks());
+        let _waiting: Vec<Waiting> = came.iter().map(Guest::waits).collect();
         let _third = guests.admit();
         assert!(came[0].leave.is_cancelled() && !came[1].leave.is_cancelled());
         guests.dismiss_silent();

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -129,13 +131,11 @@ impl Accepting {
     ) -> impl Future<Output = ()> + use<> {
         let router = TowerToHyperService::new(self.router.clone());
         let (asking, clock) = (Arc::clone(&guest), Arc::clone(&self.clock));
-        let service = service_fn(move |request| {
-            let (asks, answer) = (asking.asks(), router.call(request));
-            async move {
-                let answer = answer.await;
-                drop(asks);
-                answer
-            }
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            asking.asks();
+            // Whoever has read it whole says so.
+            request.extensions_mut().insert(Arc::clone(&asking));
+            router.call(request)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

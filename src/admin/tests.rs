@@ -70,22 +70,54 @@ async fn whoever_says_nothing_keeps_nobody_out() {
     }
 }
 
+/// The head of a request whose body is to follow.
+const HEAD: &str = "POST /api/tier/skip HTTP/1.1\r\nHost: localhost\r\n";
+
+/// One byte of nine, and the server waits for the rest.
+async fn half_a_body(server: &AdminServer) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let begun = format!("{HEAD}Content-Length: 9\r\nExpect: 100-continue\r\n\r\n{{");
+    stream.write_all(begun.as_bytes()).await.unwrap();
+    let mut waited_for = [0; 25];
+    stream.read_exact(&mut waited_for).await.unwrap();
+    assert_eq!(&waited_for, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[tokio::test]
+async fn whoever_sends_half_a_request_keeps_nobody_out() {
+    // Time stands still: none of them is let go for being slow.
+    let server = AdminServer::serve("127.0.0.1:0", Status::starting(), ManualClock::new(0)).await.unwrap();
+    let mut half_sent = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        half_sent.push(half_a_body(&server).await);
+    }
+    // It has connected and not asked yet when another comes.
+    let mut slow = TcpStream::connect(server.address()).await.unwrap();
+    assert!(get(&server, "/healthz").await.starts_with("HTTP/1.1 200"));
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "its place was taken: {answer:?}");
+    for mut stream in half_sent.drain(..2) {
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "those that were half sent first went");
+    }
+}
+
 #[tokio::test]
 async fn whoever_stops_half_way_is_let_go() {
     let clock = ManualClock::new(0);
     let shared = Arc::clone(&clock) as Arc<dyn Clock>;
     let server = AdminServer::serve("127.0.0.1:0", Status::starting(), shared).await.unwrap();
     let mut answers = Vec::new();
-    let head = "POST /api/tier/skip HTTP/1.1\r\nHost: localhost\r\n";
-    let half_a_body = format!("{head}Content-Length: 9\r\nExpect: 100-continue\r\n\r\n{{");
-    for begun in [String::new(), head.to_owned(), half_a_body] {
+    let mut streams = Vec::new();
+    for begun in ["", HEAD] {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         stream.write_all(begun.as_bytes()).await.unwrap();
-        if begun.contains("100-continue") {
-            let mut waited_for = [0; 25];
-            stream.read_exact(&mut waited_for).await.unwrap();
-            assert_eq!(&waited_for, b"HTTP/1.1 100 Continue\r\n\r\n");
-        }
+        streams.push(stream);
+    }
+    streams.push(half_a_body(&server).await);
+    for mut stream in streams {
         answers.push(tokio::spawn(async move {
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
