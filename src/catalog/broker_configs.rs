@@ -1,4 +1,13 @@
 //! Table `broker_configs`: settings of brokers that were changed while they ran.
+//!
+//! # Consistency
+//! Each write is one transaction; all settings of a broker are replaced at once.
+//!
+//! # Crash safety
+//! Whoever was answered finds its write after a crash.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use std::collections::BTreeMap;
 

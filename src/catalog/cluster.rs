@@ -2,6 +2,15 @@
 //! directories each broker has had.
 //!
 //! Invariant: the start number and the incarnation never fall.
+//!
+//! # Consistency
+//! Each write is one transaction; the start number rises in the one that reads it, so that no two starts get the same.
+//!
+//! # Crash safety
+//! Whoever was answered finds its write after a crash.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use futures::FutureExt as _;
 

@@ -6,6 +6,9 @@
 //!
 //! # Crash safety
 //! Writing a batch again leaves what writing it once does, so that whoever does not know how a write ended may repeat it.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use futures::FutureExt as _;
 

@@ -1,6 +1,15 @@
 //! Table `partitions`: who leads, in which epoch, where the log starts, how much is in the bucket.
 //!
 //! Invariant: leader epochs and log starts never fall; what is known to be tiered never lies below the log start.
+//!
+//! # Consistency
+//! Each write is one transaction; what depends on who leads compares the epoch under the row's lock.
+//!
+//! # Crash safety
+//! Whoever was answered finds its write after a crash.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use futures::FutureExt as _;
 

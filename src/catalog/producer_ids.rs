@@ -2,6 +2,15 @@
 //!
 //! Invariant: no id is given twice, not even by a catalog that was restored from a copy: the incarnation stands in the
 //! upper bits.
+//!
+//! # Consistency
+//! Each write is one transaction; a block is taken in the one that reads where it begins.
+//!
+//! # Crash safety
+//! Whoever was answered finds its write after a crash.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use futures::FutureExt as _;
 

@@ -10,6 +10,9 @@
 //!
 //! # Crash safety
 //! As `segments.rs`: named before the first byte, DELETING before anything is removed.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use futures::FutureExt as _;
 use ulid::Ulid;

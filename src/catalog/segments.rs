@@ -8,6 +8,9 @@
 //! # Crash safety
 //! A WRITING row is committed before the first byte is sent and DELETING before anything is removed, so that whatever a
 //! crash leaves in the bucket is named by a row.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use futures::FutureExt as _;
 use ulid::Ulid;

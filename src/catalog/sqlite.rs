@@ -7,6 +7,9 @@
 //! # Crash safety
 //! The lock is the operating system's and goes with the process. After a crash the last commits lie in the `-wal` beside the
 //! file; a clean stop leaves the file alone.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,16 @@
 //!
 //! Invariant: of topics that are not deleted, no two have one name. A deleted topic's row stays until its folders and
 //! objects are gone.
+//!
+//! # Consistency
+//! Each write is one transaction; a topic comes with all its partitions and settings, and is deleted in the one that
+//! fences its leaders and ends its objects.
+//!
+//! # Crash safety
+//! Whoever was answered finds its write after a crash.
+//!
+//! # Cancellation
+//! As for every write of the catalog: one that was handed over may be made without its caller.
 
 use std::collections::BTreeMap;
 

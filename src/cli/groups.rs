@@ -186,7 +186,7 @@ async fn describe(args: &DescribeArgs) -> Result<(), Failure> {
         DescribedOffset {
             committed_offset,
             log_end_offset,
-            lag: log_end_offset.zip(committed_offset).map(|(end, committed)| (end - committed).max(0)),
+            lag: log_end_offset.zip(committed_offset).map(|(end, committed)| end.saturating_sub(committed).max(0)),
             member_id: readers.get(&place).map(|member| member.member_id.clone()),
             topic: place.0,
             partition: place.1,
@@ -375,9 +375,10 @@ async fn delete(args: &DeleteArgs) -> Result<(), Failure> {
     }
     confirm(args)?;
     for (group, places) in &places {
-        match args.topic.is_empty() {
-            true => client.delete_group(group).await.map_err(|error| non_empty(group, error))?,
-            false => client.forget(group, places).await?,
+        if args.topic.is_empty() {
+            client.delete_group(group).await.map_err(|error| non_empty(group, error))?;
+        } else {
+            client.forget(group, places).await?;
         }
         if !args.json {
             let what = if args.topic.is_empty() { "deleted" } else { "deleted what was committed by" };

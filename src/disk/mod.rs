@@ -117,10 +117,7 @@ pub trait Disk: Send + Sync + Debug {
     /// Which folder stands at the path now; another one, when what was mounted there has gone. A disk without mounts has
     /// one that never changes.
     fn folder_id(&self, path: &Path) -> io::Result<FolderId> {
-        match self.try_exists(path)? {
-            true => Ok(FolderId::default()),
-            false => Err(io::ErrorKind::NotFound.into()),
-        }
+        if self.try_exists(path)? { Ok(FolderId::default()) } else { Err(io::ErrorKind::NotFound.into()) }
     }
     /// Bytes that may still be written on the disk that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;

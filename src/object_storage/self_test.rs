@@ -6,6 +6,9 @@
 //! # Consistency
 //! Runs beside other users of the bucket: its keys are its own.
 //!
+//! # Cancellation
+//! A test that is dropped leaves what a crash leaves.
+//!
 //! # Crash safety
 //! What a crash leaves lies below `_tidelog/self-test/` and means nothing to anybody.
 

@@ -152,10 +152,7 @@ impl FetchSessions {
     fn go_on(&self, id: i32, epoch: i32, asked: FetchAsked, now: Duration) -> Result<FetchPlan, ResponseError> {
         let reserved = asked.wanted.len();
         let (shared, fits) = self.state.lock().reserve(id, reserved).ok_or(ResponseError::FetchSessionIdNotFound)?;
-        let gone_on = match fits {
-            true => shared.lock().go_on(epoch, asked, now),
-            false => Err(GoOn::TooMany),
-        };
+        let gone_on = if fits { shared.lock().go_on(epoch, asked, now) } else { Err(GoOn::TooMany) };
         let mut state = self.state.lock();
         match gone_on {
             Ok((partitions, grown_by)) => {

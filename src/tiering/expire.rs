@@ -3,6 +3,9 @@
 //! # Consistency
 //! Nothing goes while it is not known how much is tiered. The log start never passes the high watermark.
 //!
+//! # Cancellation
+//! Up to the move of the log start nothing but a seal has happened; from there on as in `tiered_log`.
+//!
 //! # Crash safety
 //! Log start and rows change in one transaction; what follows of it in the bucket and on disk is repeated until done.
 

@@ -4,6 +4,9 @@
 //! The start number is raised in the catalog first, then here. A catalog whose number is lower than the bucket's is a
 //! copy that was put back: what it does not know of would be given out again.
 //!
+//! # Cancellation
+//! As a crash between the two.
+//!
 //! # Crash safety
 //! A crash between the two leaves the catalog ahead, which the next start may be.
 

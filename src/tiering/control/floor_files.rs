@@ -4,6 +4,9 @@
 //! # Consistency
 //! A floor never goes down.
 //!
+//! # Cancellation
+//! What was written and not noted here is read, and left as it is, before the next write.
+//!
 //! # Crash safety
 //! An object below the floor that a crash left is known to be dead.
 

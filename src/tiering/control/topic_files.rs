@@ -4,6 +4,9 @@
 //! # Consistency
 //! The version is the catalog's and only rises; a deleted topic stays deleted.
 //!
+//! # Cancellation
+//! What was written and not noted here is read, and left as it is, before the next write.
+//!
 //! # Crash safety
 //! Nothing is uploaded for a topic before its file has been written in this run, or found.
 
