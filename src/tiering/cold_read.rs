@@ -21,6 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ulid::Ulid;
 
+use super::damages::Reads;
 use super::errors::RemoteReadError;
 use super::group::{BatchForm, Group};
 use super::metrics;
@@ -135,21 +136,27 @@ impl TieredLog {
                 }
                 (segment, error) => {
                     metrics::fetch_failed();
-                    return Err(self.failed(segment.as_deref(), from, error));
+                    return Err(self.failed(segment.as_deref(), from, Reads::Records, error));
                 }
             }
         }
     }
 
     /// What a read at `from` is told that failed: by this object, where it is one's.
-    pub(super) fn failed(&self, of: Option<&RemoteSegment>, from: Offset, error: RemoteReadError) -> RemoteReadError {
+    pub(super) fn failed(
+        &self,
+        of: Option<&RemoteSegment>,
+        from: Offset,
+        by: Reads,
+        error: RemoteReadError,
+    ) -> RemoteReadError {
         let (error, at) = match of {
             Some(segment) => (error.of_object(&segment.key), segment.end),
             None => (error, from),
         };
         self.tiers.read_failures.note(self.tiers.clock().monotonic(), &error);
         // The log may have moved on while it was read: nobody comes for it again.
-        if at < self.view().log_start { error } else { self.tiers.damages.note(self.tp(), at, error) }
+        if at < self.view().log_start { error } else { self.tiers.damages.note(self.tp(), at, by, error) }
     }
 
     async fn take_step(
@@ -174,7 +181,7 @@ impl TieredLog {
             },
             Plan::Group(segment, footer, key, at) => match reader.group(threads, &segment, &footer, key).await {
                 Ok(group) => {
-                    self.tiers.damages.note_read(segment.key.as_str());
+                    self.tiers.damages.note_read(segment.key.as_str(), Reads::Records);
                     held.take_group(key, group, at);
                     held.take_footer(segment.id, footer);
                 }

@@ -36,6 +36,8 @@ pub(super) struct Damage {
     /// The last offset that it stands for, or the one that was asked for where no object is known.
     at: Offset,
     of: Subject,
+    /// Whether only searches have met it, which read the timestamps alone.
+    by_searches: bool,
     /// In the words of the last read.
     reason: String,
     /// Reads that failed by it.
@@ -52,6 +54,15 @@ enum Subject {
     Row(Ulid),
     /// There is no object.
     Nothing,
+}
+
+/// What of an object is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// Whole row groups, by a fetch.
+    Records,
+    /// Offsets and timestamps, by a search.
+    Times,
 }
 
 impl Subject {
@@ -79,7 +90,7 @@ impl Damages {
     }
 
     /// A read of what ends with the offset `at` failed. The error that the reader is told: the same, or that it lasts.
-    pub(super) fn note(&self, tp: TopicPartition, at: Offset, error: RemoteReadError) -> RemoteReadError {
+    pub(super) fn note(&self, tp: TopicPartition, at: Offset, by: Reads, error: RemoteReadError) -> RemoteReadError {
         let Some(subject) = error.subject() else { return error };
         let now = self.clock.monotonic();
         let mut known = self.known.lock();
@@ -89,9 +100,18 @@ impl Damages {
             }
             return error;
         }
-        let new = || Damage { tp, at, of: Subject::of(&error), reason: String::new(), reads: 0, said_at: now };
+        let new = || Damage {
+            tp,
+            at,
+            of: Subject::of(&error),
+            by_searches: true,
+            reason: String::new(),
+            reads: 0,
+            said_at: now,
+        };
         let damage = known.entry(subject).or_insert_with(new);
         damage.reads = damage.reads.saturating_add(1);
+        damage.by_searches &= by == Reads::Times;
         (damage.reason, damage.at) = (error.to_string(), at);
         let reads = damage.reads;
         let say = reads == 1 || now.saturating_sub(damage.said_at) >= SAID_EVERY;
@@ -106,9 +126,12 @@ impl Damages {
         if reads < LASTS_FROM { error } else { RemoteReadError::Lasting { reads, error: Box::new(error) } }
     }
 
-    /// An object was read.
-    pub(super) fn note_read(&self, key: &str) {
+    /// An object was read. That its timestamps can be read says nothing of the rest.
+    pub(super) fn note_read(&self, key: &str, by: Reads) {
         let mut known = self.known.lock();
+        if known.get(key).is_none_or(|damage| by == Reads::Times && !damage.by_searches) {
+            return;
+        }
         let Some(damage) = known.remove(key) else { return };
         metrics::damaged(known.len());
         drop(known);
@@ -181,7 +204,8 @@ mod tests {
     fn a_damage_lasts_from_the_third_read_until_the_object_is_read() {
         let damages = Damages::new(ManualClock::new(0));
         let tp = partition(1);
-        let lasts = |error| matches!(damages.note(tp, Offset::new(9), error), RemoteReadError::Lasting { .. });
+        let lasts =
+            |error| matches!(damages.note(tp, Offset::new(9), Reads::Records, error), RemoteReadError::Lasting { .. });
         assert!(!lasts(missing()) && !lasts(missing()) && lasts(missing()) && lasts(missing()));
         let shown = damages.of(tp);
         assert!(
@@ -189,10 +213,21 @@ mod tests {
             "{shown:?}"
         );
         assert!(damages.of(partition(2)).is_empty());
-        damages.note_read("topics/b");
+        damages.note_read("topics/b", Reads::Records);
         assert!(lasts(missing()));
-        damages.note_read("topics/a");
+        damages.note_read("topics/a", Reads::Times);
+        assert_eq!(damages.of(tp).len(), 1, "its timestamps are not all of it");
+        damages.note_read("topics/a", Reads::Records);
         assert!(damages.of(tp).is_empty() && !lasts(missing()));
+    }
+
+    #[test]
+    fn what_only_searches_have_met_is_forgotten_by_a_search_that_works() {
+        let damages = Damages::new(ManualClock::new(0));
+        let tp = partition(1);
+        drop(damages.note(tp, Offset::new(9), Reads::Times, missing()));
+        damages.note_read("topics/a", Reads::Times);
+        assert!(damages.of(tp).is_empty());
     }
 
     #[test]
@@ -200,7 +235,7 @@ mod tests {
         let damages = Damages::new(ManualClock::new(0));
         for _ in 0..10 {
             assert!(matches!(
-                damages.note(partition(1), Offset::new(9), RemoteReadError::TimedOut),
+                damages.note(partition(1), Offset::new(9), Reads::Records, RemoteReadError::TimedOut),
                 RemoteReadError::TimedOut
             ));
         }
@@ -211,7 +246,12 @@ mod tests {
     fn what_is_remembered_is_bounded_and_goes_with_its_partition() {
         let damages = Damages::new(ManualClock::new(0));
         for number in 0..=REMEMBERED_MAX {
-            damages.note(partition(1), Offset::new(9), RemoteReadError::Missing { key: number.to_string() });
+            damages.note(
+                partition(1),
+                Offset::new(9),
+                Reads::Records,
+                RemoteReadError::Missing { key: number.to_string() },
+            );
         }
         assert_eq!(damages.of(partition(1)).len(), REMEMBERED_MAX);
         damages.forget(partition(2));
@@ -225,7 +265,7 @@ mod tests {
         let damages = Damages::new(ManualClock::new(0));
         let replacing = segment(0, 9);
         let tp = replacing.tp;
-        let note = |at: i64, error| drop(damages.note(tp, Offset::new(at), error));
+        let note = |at: i64, error| drop(damages.note(tp, Offset::new(at), Reads::Records, error));
         let no_object = || RemoteReadError::NoObject { tp, offset: Offset::new(9) };
         let bad_row = || RemoteReadError::BadRow(BadRow { id: replacing.id, reason: "no key".to_owned() });
         let left = || damages.of(tp).len();
@@ -257,13 +297,13 @@ mod tests {
         let clock = ManualClock::new(0);
         let damages = Damages::new(Arc::<ManualClock>::clone(&clock));
         let said = || damages.known.lock().values().next().map(|damage| damage.said_at);
-        damages.note(partition(1), Offset::new(9), missing());
+        damages.note(partition(1), Offset::new(9), Reads::Records, missing());
         let first = said();
         clock.advance(SAID_EVERY / 2);
-        damages.note(partition(1), Offset::new(9), missing());
+        damages.note(partition(1), Offset::new(9), Reads::Records, missing());
         assert_eq!(said(), first);
         clock.advance(SAID_EVERY);
-        damages.note(partition(1), Offset::new(9), missing());
+        damages.note(partition(1), Offset::new(9), Reads::Records, missing());
         assert!(said() > first);
     }
 }

@@ -16,6 +16,7 @@
 
 use std::sync::Arc;
 
+use super::damages::Reads;
 use super::errors::RemoteReadError;
 use super::parquet::{RowGroupEntry, RowGroupIndex, Times};
 use super::remote_segment::{BadRow, RemoteSegment};
@@ -122,15 +123,20 @@ impl TieredLog {
     }
 
     fn indexed(&self, row: &SegmentRow, log_start: Offset) -> Result<Indexed, RemoteReadError> {
-        Indexed::of(row, log_start).map_err(|bad| self.failed(None, row.head.end, bad.into()))
+        Indexed::of(row, log_start).map_err(|bad| self.failed(None, row.head.end, Reads::Times, bad.into()))
     }
 
     async fn times(&self, segment: &Arc<RemoteSegment>, number: usize) -> Result<Arc<Times>, RemoteReadError> {
         let error = match self.tiers.reader.record_times(&self.tiers.threads, segment, number).await {
-            Ok(times) => return Ok(times),
+            Ok(times) => {
+                self.tiers.damages.note_read(segment.key.as_str(), Reads::Times);
+                return Ok(times);
+            }
             Err(error) => error,
         };
-        self.tiers.reader.forget(segment.id);
+        if !error.is_transient() {
+            self.tiers.reader.forget(segment.id);
+        }
         if error.is_not_found() {
             let row = self.tiers.catalog().segment(segment.id).await?;
             if row.is_none_or(|row| row.state != SegmentState::Live) {
@@ -138,7 +144,7 @@ impl TieredLog {
                 return Err(error.of_object(&segment.key));
             }
         }
-        Err(self.failed(Some(segment), segment.end, error))
+        Err(self.failed(Some(segment), segment.end, Reads::Times, error))
     }
 
     async fn first_in(

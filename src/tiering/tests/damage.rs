@@ -148,6 +148,12 @@ async fn what_a_search_by_timestamp_meets_is_told_as_what_a_fetch_meets() {
         let known = stage.log.status().damaged;
         assert!(known.len() == 1 && known[0].contains(key.as_str()), "{known:?}");
     }
+    stage.store.overwrite(&key, good.clone());
+    assert_eq!(search().await.unwrap(), found);
+    assert!(stage.log.status().damaged.is_empty(), "it was put back");
+    stage.store.overwrite(&key, good.slice(..10));
+    search().await.unwrap_err();
+    assert_eq!(stage.log.status().damaged.len(), 1);
     // What has expired since its row was asked for is no damage.
     stage.log.advance_log_start(Offset::new(30)).await.unwrap();
     assert!(stage.log.status().damaged.is_empty(), "the log begins behind it");
