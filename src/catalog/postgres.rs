@@ -13,6 +13,9 @@
 //! [`ASK_EVERY`] and the statement's timeout later. The server keeps such a session, and the lock, until its own keep-alive
 //! gives up; it must not do so sooner.
 //!
+//! # Cancellation
+//! A transaction whose caller goes away is undone, unless its commit was sent already.
+//!
 //! # Retries
 //! A transaction that the server undid because it clashed with another is run again, a few times. Nothing else is: a
 //! caller that hears of an unknown outcome has to look.

@@ -23,6 +23,11 @@ const CALLS: &[&str] = &[
 
 /// Files that call nothing of that themselves, and decide when another does.
 const DECIDE: &[&str] = &[
+    "src/broker/follow_catalog.rs",
+    "src/broker/whole_changes.rs",
+    "src/catalog/postgres.rs",
+    "src/catalog/writer.rs",
+    "src/coordinator/store.rs",
     "src/replication/delete_records.rs",
     "src/replication/stable_log.rs",
     "src/tiering/control/cluster_file.rs",
@@ -30,6 +35,7 @@ const DECIDE: &[&str] = &[
     "src/tiering/control/topic_files.rs",
     "src/tiering/expire.rs",
     "src/tiering/lineage.rs",
+    "src/tiering/skip.rs",
 ];
 
 /// Files that hand on what others decide, and files whose room says it for them.
