@@ -1,10 +1,15 @@
-"""A paced producer and its consumer, alone and with eight consumers beside them that replay a cold topic."""
+"""A paced producer and its consumer, alone and with eight consumers beside them that replay a cold topic.
+
+The cold consumers and the S3 server stand back behind the broker and the paced pair, as if they ran elsewhere: on one
+machine they would otherwise take the cores that the broker is measured on, whatever it does.
+"""
 
 import time
 
 from measure import begin, load_command, paced, produce, tiered, tiered_topic, until_local_is_gone
 
 READERS = 8
+STEPS_BACK = 15
 FETCHED = "tidelog_tiering_fetched_bytes_total", None
 
 
@@ -18,7 +23,7 @@ class Replay:
 
     def __enter__(self):
         self.fetched, self.began = self.broker.metrics().get(FETCHED, 0), time.monotonic()
-        self.running = [begin(self.command) for _ in range(READERS)]
+        self.running = [begin(["nice", "-n", str(STEPS_BACK), *self.command]) for _ in range(READERS)]
         return self
 
     def __exit__(self, *_):
@@ -37,6 +42,8 @@ def measure(options, work):
     rows = {"with cold readers": [], "alone": []}
     try:
         broker.start()
+        if server:
+            server.stand_back(STEPS_BACK)
         produce(broker, "cold", options, *tiered_topic(options))
         until_local_is_gone(broker, "cold")
         paced(broker, "warm", options)

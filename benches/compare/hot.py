@@ -17,7 +17,8 @@ def one_round(broker, options, number):
 
 def bare(options, work):
     found = result(begin([str(built("examples/load")), "bare"], "--bytes", options.records * options.size, "--frame",
-                         min(options.batch_bytes, options.records * options.size), "--file", work / "bare"))
+                         min(options.batch_bytes, options.records * options.size), "--file", work / "bare",
+                         *(["--sync"] if options.durable else [])))
     return [("produce MB/s", found["append"]["mb_per_s"]), ("produce CPU s/GiB", found["append"]["cpu_s_per_gib"]),
             ("consume MB/s", found["send"]["mb_per_s"]), ("consume CPU s/GiB", found["send"]["cpu_s_per_gib"])]
 

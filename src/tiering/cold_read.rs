@@ -264,7 +264,7 @@ impl TieredLog {
         if !taken.is_empty() {
             records.groups.iter().for_each(|group| group.note_given());
             metrics::fetched(bytes as u64);
-            let groups = self.tiers.reader.ahead.note(self.tp(), from, next);
+            let groups = self.tiers.reader.ahead_of(self.tp(), from, next);
             if groups > 0 {
                 self.read_ahead(next, groups);
             }

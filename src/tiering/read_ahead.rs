@@ -1,9 +1,11 @@
 //! Who reads on where it left off: for those, what comes next is fetched before they ask.
 //!
 //! A reader is known by where its next read will begin. Each time that it does begin there, more is fetched ahead, up to a
-//! bound that all readers share: what is read ahead must not push out of the cache what others are about to read.
+//! bound that all readers share: what is read ahead must not push out of the cache what others are about to read. Readers
+//! that have not been heard of for a while have ended, or wait for new records: they share in nothing.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -16,6 +18,8 @@ const READERS_MAX: usize = 1_024;
 const DEPTH_MAX: usize = 4;
 /// The share of the cache that may be read ahead.
 const CACHE_SHARE: u64 = 2;
+/// A reader that reads on comes back sooner.
+const AT_WORK_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug)]
 struct Reader {
@@ -23,6 +27,8 @@ struct Reader {
     next: Offset,
     /// Reads in a row that began where the one before ended.
     run: usize,
+    /// Its last read, by the monotonic clock.
+    seen_at: Duration,
 }
 
 /// The readers, the latest last.
@@ -38,19 +44,21 @@ impl ReadAhead {
         Self { readers: Mutex::default(), groups_max: usize::try_from(groups).unwrap_or(usize::MAX) }
     }
 
-    /// A read began at `from` and the next will begin at `next`. How many row groups to fetch ahead of it.
-    pub(super) fn note(&self, tp: TopicPartition, from: Offset, next: Offset) -> usize {
+    /// A read began at `from`, now by the monotonic clock, and the next will begin at `next`. How many row groups to fetch
+    /// ahead of it.
+    pub(super) fn note(&self, tp: TopicPartition, from: Offset, next: Offset, now: Duration) -> usize {
         let mut readers = self.readers.lock();
         let known = readers.iter().position(|reader| reader.tp == tp && reader.next == from);
         let run = known.and_then(|place| readers.remove(place)).map_or(0, |reader| reader.run + 1);
         if readers.len() >= READERS_MAX {
             readers.pop_front();
         }
-        readers.push_back(Reader { tp, next, run });
+        readers.push_back(Reader { tp, next, run, seen_at: now });
         if run == 0 {
             return 0;
         }
-        let sequential = readers.iter().filter(|reader| reader.run > 0).count().max(1);
+        let is_at_work = |reader: &&Reader| reader.run > 0 && now.saturating_sub(reader.seen_at) < AT_WORK_FOR;
+        let sequential = readers.iter().filter(is_at_work).count().max(1);
         run.min(DEPTH_MAX).min(self.groups_max / sequential)
     }
 }
@@ -61,7 +69,11 @@ mod tests {
     use crate::tiering::samples::partition;
 
     fn note(ahead: &ReadAhead, topic: u128, from: i64, next: i64) -> usize {
-        ahead.note(partition(topic), Offset::new(from), Offset::new(next))
+        note_at(ahead, topic, from..next, Duration::ZERO)
+    }
+
+    fn note_at(ahead: &ReadAhead, topic: u128, read: std::ops::Range<i64>, now: Duration) -> usize {
+        ahead.note(partition(topic), Offset::new(read.start), Offset::new(read.end), now)
     }
 
     #[test]
@@ -85,7 +97,18 @@ mod tests {
         }
         let groups: usize = (0..32).map(|topic| note(&ahead, topic, 10, 20)).sum();
         assert!(groups <= 32);
-        assert_eq!(note(&ahead, 0, 20, 30), 0, "32 readers and 8 row groups");
+        assert_eq!(note(&ahead, 0, 20, 30), 0, "32 readers at work and 8 row groups");
+    }
+
+    #[test]
+    fn readers_that_have_ended_share_in_nothing() {
+        let ahead = ReadAhead::new(16 * ROW_GROUP_DECODED_BYTES as u64);
+        for topic in 0..32 {
+            note(&ahead, topic, 0, 10);
+            note(&ahead, topic, 10, 20);
+        }
+        assert_eq!(note_at(&ahead, 0, 20..30, AT_WORK_FOR - Duration::from_nanos(1)), 0, "31 others may come back");
+        assert_eq!(note_at(&ahead, 0, 30..40, AT_WORK_FOR), 3, "it is alone");
     }
 
     #[test]

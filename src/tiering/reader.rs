@@ -34,8 +34,8 @@ use super::read_ahead::ReadAhead;
 use super::remote_segment::RemoteSegment;
 use super::threads::Threads;
 use crate::clock::Clock;
-use crate::model::Offset;
 use crate::model::limits::{HUGE_BYTES, HUGE_HELD_BYTES, ROW_GROUP_DECODED_BYTES};
+use crate::model::{Offset, TopicPartition};
 use crate::object_storage::Bucket;
 
 /// Bytes on their way from the bucket into the cache, and from it to clients, never get more than this of it.
@@ -107,7 +107,7 @@ pub(super) struct RemoteReader {
     refused_at: Mutex<Option<Duration>>,
     cache_bytes: u64,
     pub(super) huge: Arc<Huge>,
-    pub(super) ahead: ReadAhead,
+    ahead: ReadAhead,
 }
 
 impl RemoteReader {
@@ -154,6 +154,11 @@ impl RemoteReader {
             Some(Value::Group(group)) => Some(group),
             _ => self.huge.kept(key),
         }
+    }
+
+    /// How many row groups to fetch ahead of a reader that was given `[from, next)`.
+    pub(super) fn ahead_of(&self, tp: TopicPartition, from: Offset, next: Offset) -> usize {
+        self.ahead.note(tp, from, next, self.clock.monotonic())
     }
 
     /// Forgets an object: it is not there any more, or was not what it should be.

@@ -20,6 +20,9 @@ pub struct Bare {
     /// Bytes of a frame, and of a range that is sent.
     #[arg(long, default_value_t = 1_000_000)]
     frame: usize,
+    /// Sync the file after each frame.
+    #[arg(long)]
+    sync: bool,
     /// What is appended to and sent; it is removed at the end.
     #[arg(long)]
     file: PathBuf,
@@ -86,6 +89,9 @@ fn receive_and_append(options: &Bare) -> Outcome<Moved> {
             stream.read_exact(&mut frame)?;
             checks ^= crc32c::crc32c(&frame);
             file.write_all(&frame)?;
+            if options.sync {
+                file.sync_data()?;
+            }
             taken += frame.len() as u64;
         }
         std::hint::black_box(checks);

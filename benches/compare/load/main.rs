@@ -1,6 +1,7 @@
 //! The load generator of the comparison, on librdkafka: the same program drives Tidelog and Apache Kafka.
 //!
 //! ```text
+//! load create  BOOTSTRAP TOPIC [--partitions P]
 //! load produce BOOTSTRAP TOPIC --records N --size BYTES [--partitions P] [--acks all|1|0] [--codec C] [--rate R]
 //! load consume BOOTSTRAP TOPIC --records N [--partitions P] [--from OFFSET] [--verify] [--stamped]
 //! load first   BOOTSTRAP TOPIC --tries N   [--partitions P]
@@ -40,6 +41,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make a topic.
+    Create(Target),
     /// Write records as fast as they are taken, or at a rate.
     Produce(produce::Produce),
     /// Read records from each partition.
@@ -116,6 +119,7 @@ fn report(records: u64, bytes: u64, seconds: f64, latencies_us: &mut [u32], more
 
 fn main() -> Outcome {
     match Arguments::parse().command {
+        Command::Create(target) => produce::create(&target, &[]),
         Command::Produce(options) => produce::produce(&options),
         Command::Consume(options) => consume::consume(&options),
         Command::First(options) => first::first(&options),

@@ -100,11 +100,12 @@ async fn create_topic(target: &Target, configs: &[String]) -> Outcome {
     Ok(())
 }
 
+pub fn create(target: &Target, configs: &[String]) -> Outcome {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(create_topic(target, configs))
+}
+
 pub fn produce(options: &Produce) -> Outcome {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(create_topic(&options.target, &options.topic_config))?;
+    create(&options.target, &options.topic_config)?;
     let (batch_bytes, linger_ms) = (options.batch_bytes.to_string(), options.linger_ms.to_string());
     let config = options.target.config(&[
         ("acks", &options.acks),
