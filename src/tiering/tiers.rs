@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::model::{TopicId, TopicPartition};
 use crate::object_storage::Bucket;
 
+use super::cluster_file::{self, BucketRefused};
 use super::control::ControlFileError;
 use super::control::floor_files::FloorFiles;
 use super::control::topic_files::TopicFiles;
@@ -139,6 +140,11 @@ impl Tiers {
     /// The bucket.
     pub fn bucket(&self) -> &Bucket {
         &self.parts.bucket
+    }
+
+    /// Refuses to go on with a bucket that is not the one that this start was noted in.
+    pub(super) async fn still_ours(&self) -> Result<(), BucketRefused> {
+        cluster_file::still_ours(&self.parts.bucket, &self.parts.cluster).await
     }
 
     pub(super) fn catalog(&self) -> &Catalog {

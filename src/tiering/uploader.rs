@@ -38,6 +38,7 @@ use crate::model::{Offset, TopicPartition};
 use crate::object_storage::{BucketError, DataName, ObjectKey, key};
 
 use super::backoff;
+use super::cluster_file::BucketRefused;
 use super::huge::Turns;
 use super::metrics;
 use super::parquet::{
@@ -67,6 +68,8 @@ pub(super) enum UploadError {
     Commit(CommitError),
     #[error(transparent)]
     Bucket(#[from] BucketError),
+    #[error(transparent)]
+    NotOurs(#[from] BucketRefused),
     #[error("the local log cannot be read: {0}")]
     Log(#[from] LogError),
     #[error(transparent)]
@@ -106,6 +109,7 @@ impl UploadError {
         match self {
             Self::Bucket(error) => error.kind().may_pass(),
             Self::TopicFile(error) => error.is_of_bucket(),
+            Self::NotOurs(_) => true,
             _ => false,
         }
     }
@@ -281,6 +285,7 @@ impl TieredLog {
         range: Range<Offset>,
         content: Content,
     ) -> Result<u64, UploadError> {
+        self.tiers.still_ours().await?;
         self.tiers.need_topic_file(self.tp().topic_id).await?;
         self.tiers.options.steps.reached(Step::TopicFile).await;
         let row = self.name_object(&range);
@@ -363,6 +368,8 @@ impl TieredLog {
             let reason = format!("{} of {} bytes were sent", uploaded.size_bytes, finished.object_size_bytes);
             return Err(UploadError::NotAsSent { key: attempt.key.clone(), reason });
         }
+        // First whose bucket it is, then what it has: an object that lies in another bucket is not found in ours.
+        self.tiers.still_ours().await?;
         self.reread(&attempt.key, &finished).await?;
         steps.reached(Step::Reread).await;
         self.commit(row.clone(), content_of(&finished)).await?;

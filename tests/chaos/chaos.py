@@ -68,7 +68,8 @@ class Progress:
 
     def follow(self):
         for line in self.process.stdout:
-            self.acknowledged = int(line)
+            if line.strip():
+                self.acknowledged = int(line)
 
     def reaches(self, count):
         """Waits; false when the producer ended before."""

@@ -88,6 +88,16 @@ pub enum BucketRefused {
         /// Which bucket.
         bucket: String,
     },
+    /// Another bucket answers in the place of the one that this start was noted in.
+    #[error(
+        "the bucket {bucket} is not the one that this broker started on: {how}. Nothing is uploaded to it, and what is not in the bucket stays on the local disk; does its endpoint lead elsewhere, or was it made anew?"
+    )]
+    Replaced {
+        /// Which bucket.
+        bucket: String,
+        /// How it shows.
+        how: &'static str,
+    },
     /// A control file is a newer version's, or not one.
     #[error(transparent)]
     ControlFile(#[from] ControlFileError),
@@ -169,6 +179,20 @@ pub async fn note_start(bucket: &Bucket, row: &ClusterRow, start_id: &str) -> Re
         }),
         _ => Ok(()),
     }
+}
+
+/// Refuses a bucket that is not the one that this start was noted in: an endpoint may lead elsewhere for a moment, and a
+/// bucket may be made anew under its name. One small GET.
+pub async fn still_ours(bucket: &Bucket, row: &ClusterRow) -> Result<(), BucketRefused> {
+    let replaced = |how| Err(BucketRefused::Replaced { bucket: bucket.describe(), how });
+    let Some(file) = read::<ClusterFile>(bucket, &key::cluster()).await? else {
+        return replaced("it has no '_tidelog/cluster.json'");
+    };
+    judge(&file, row, bucket.describe())?;
+    if (file.incarnation, file.start_number) < (row.incarnation, row.start_number) {
+        return replaced("its '_tidelog/cluster.json' is of an earlier start");
+    }
+    Ok(())
 }
 
 /// Whether what is there must not be replaced by this start.

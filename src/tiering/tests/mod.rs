@@ -4,6 +4,7 @@ mod stage;
 
 mod crashes;
 mod damage;
+mod elsewhere;
 mod huge;
 mod lives;
 mod lookups;

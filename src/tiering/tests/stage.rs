@@ -12,7 +12,7 @@ use crate::log::{LogOptions, OpenFiles, PartitionLog};
 use crate::model::{BrokerId, Codec, LeaderEpoch, Offset, TopicConfig, TopicId, TopicName, TopicPartition};
 use crate::object_storage::{Bucket, BucketOptions, FaultPlan, MemoryStore};
 use crate::record::{BatchBuilder, BatchSpec, Batches, ValidBatch};
-use crate::tiering::{Lineage, StepHook, TieredLog, TieredParts, TieringOptions, Tiers, TiersParts};
+use crate::tiering::{Lineage, StepHook, TieredLog, TieredParts, TieringOptions, Tiers, TiersParts, cluster_file};
 
 pub const BROKER: BrokerId = BrokerId(1);
 pub const BASE_MS: i64 = 1_700_000_000_000;
@@ -276,6 +276,7 @@ impl Opening<'_> {
         let store = Arc::<MemoryStore>::clone(self.store);
         let bucket = Bucket::from_store(store, bucket_options(self.plan), clock_of(self.clock));
         let options = TieringOptions { seed: cluster.start_number.unsigned_abs(), ..options };
+        cluster_file::note_start(&bucket, &cluster, "a start").await.unwrap();
         let parts = TiersParts { bucket, catalog: self.catalog.clone(), cluster, clock: clock_of(self.clock) };
         let tiers = Tiers::start(parts, options).unwrap();
         let log = self.open_log(folder, &tiers, &row).await;
