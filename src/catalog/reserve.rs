@@ -6,7 +6,8 @@
 //! The file has no content that anyone reads; only its blocks matter.
 //!
 //! # Crash safety
-//! It is taken anew at every start, where there is room.
+//! What an earlier run left is kept, on a full disk above all; only what is missing of it is asked for, where there is
+//! plenty of room.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -102,12 +103,16 @@ impl Reserve {
     }
 
     fn allocate(&self) -> io::Result<bool> {
-        // What an earlier run left counts as room.
+        let mut left_bytes = 0;
         if self.disk.try_exists(&self.path)? {
-            self.disk.remove_file(&self.path)?;
+            left_bytes = self.disk.open(&self.path, Open::Write)?.allocated_bytes()?;
+        }
+        let missing_bytes = self.size_bytes.saturating_sub(left_bytes);
+        if missing_bytes == 0 {
+            return Ok(true);
         }
         let free = self.disk.free_bytes(parent_of(&self.path))?;
-        if free < self.size_bytes.saturating_mul(ROOM_FACTOR) {
+        if free < missing_bytes.saturating_mul(ROOM_FACTOR) {
             return Ok(false);
         }
         let file = self.disk.open(&self.path, Open::Create)?;
@@ -129,6 +134,45 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::disk::RealDisk;
+    use crate::disk::recorded::RecordedDisk;
+
+    const SIZE_BYTES: u64 = 1 << 20;
+
+    #[test]
+    fn a_start_on_a_full_disk_keeps_the_room_that_an_earlier_run_left() {
+        let disk = RecordedDisk::new();
+        let clock = ManualClock::new(0);
+        let path = Path::new("/reserve");
+        let open = || {
+            let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+            Reserve::open(disk, Arc::<ManualClock>::clone(&clock), path, SIZE_BYTES)
+        };
+        disk.set_room(Some(SIZE_BYTES * ROOM_FACTOR - 1));
+        assert!(!open().is_held(), "there is not plenty");
+        disk.set_room(Some(SIZE_BYTES * ROOM_FACTOR));
+        assert!(open().is_held());
+        disk.set_room(Some(0));
+        let reserve = open();
+        assert!(reserve.is_held() && disk.try_exists(path).unwrap());
+        assert!(reserve.give_way(&StorageError::Closed), "the disk is full");
+        assert_eq!(disk.free_bytes(Path::new("/")).unwrap(), SIZE_BYTES, "what was kept is given");
+        assert!(!open().is_held(), "nothing is left, and there is not plenty");
+    }
+
+    #[test]
+    fn a_restart_finds_what_the_real_disk_has_reserved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reserve");
+        let open = || Reserve::open(Arc::new(RealDisk), ManualClock::new(0), &path, SIZE_BYTES);
+        assert!(open().is_held());
+        let number = |path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+        let first = number(&path);
+        let other = std::fs::write(folder.path().join("other"), b"");
+        assert!(other.is_ok() && open().is_held());
+        assert_eq!(number(&path), first, "it is the same file");
+        let file = RealDisk.open(&path, Open::Read).unwrap();
+        assert!(file.allocated_bytes().unwrap() >= SIZE_BYTES);
+    }
 
     #[test]
     fn the_room_is_given_when_the_disk_is_full_and_taken_again_later() {

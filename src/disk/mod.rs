@@ -54,6 +54,10 @@ pub trait DiskFile: Send + Sync + Debug {
     }
     /// Reserves room, so that later writes cannot meet a full disk. The length stays where the platform can.
     fn allocate(&self, length: u64) -> io::Result<()>;
+    /// What it has of the disk: its length, or more where more is reserved for it.
+    fn allocated_bytes(&self) -> io::Result<u64> {
+        self.len()
+    }
     /// The descriptor, for `sendfile`.
     fn as_fd(&self) -> BorrowedFd<'_>;
 }

@@ -169,6 +169,12 @@ impl DiskFile for RealFile {
         Ok(())
     }
 
+    fn allocated_bytes(&self) -> io::Result<u64> {
+        let found = self.0.metadata()?;
+        // `st_blocks` counts 512 bytes each, whatever the file system's own blocks are.
+        Ok(found.len().max(found.blocks().saturating_mul(512)))
+    }
+
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }

@@ -108,6 +108,10 @@ impl DiskFile for RecordedFile {
         Ok(self.shared.state.lock().live.length(self.inode))
     }
 
+    fn allocated_bytes(&self) -> io::Result<u64> {
+        Ok(self.shared.state.lock().charged(self.inode))
+    }
+
     fn allocate(&self, length: u64) -> io::Result<()> {
         self.check_writable()?;
         let mut state = self.shared.state.lock();
