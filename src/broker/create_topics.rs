@@ -16,7 +16,7 @@ use futures::FutureExt as _;
 
 use crate::catalog::{NewTopicRow, PartitionRow, StorageError, TopicError};
 use crate::model::ids::BadTopicName;
-use crate::model::limits::PARTITIONS_PER_REQUEST_MAX;
+use crate::model::limits::{AUTO_CREATED_PER_REQUEST_MAX, PARTITIONS_PER_REQUEST_MAX};
 use crate::model::settings::{Before, InvalidSetting, Values};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicId, TopicName, TopicPartition};
 
@@ -295,15 +295,34 @@ impl Broker {
     }
 
     /// Makes topics because a client asked for their metadata, and says which could not be made. Topics that Kafka keeps its
-    /// own state in are not made: here that state is elsewhere.
+    /// own state in are not made: here that state is elsewhere. Each is a change of its own, so that others get their turn
+    /// and nothing more is made for a client that has gone; what is too many for one request is left to the next.
     pub async fn auto_create_topics(self: &Arc<Self>, names: Vec<String>) -> Vec<(String, CreateTopicError)> {
-        let wanted = names.iter().filter(|name| !is_internal(name));
-        let wanted: Vec<_> = wanted.map(|name| NewTopic { name: name.clone(), ..NewTopic::default() }).collect();
-        let asked: Vec<String> = wanted.iter().map(|topic| topic.name.clone()).collect();
-        let made = asked.into_iter().zip(self.create_topics(wanted, false).await);
-        let failed = made.filter_map(|(name, made)| made.err().map(|error| (name, error)));
+        let mut failed = Vec::new();
+        let mut left = AUTO_CREATED_PER_REQUEST_MAX;
+        for name in names.into_iter().filter(|name| !is_internal(name)) {
+            if left == 0 {
+                tracing::info!(
+                    next = name,
+                    made = AUTO_CREATED_PER_REQUEST_MAX,
+                    "a client asked for more missing topics than one request may make: the next request makes more"
+                );
+                break;
+            }
+            let wanted = NewTopic { name: name.clone(), ..NewTopic::default() };
+            // What can never be made costs nothing, and must not bar what stands behind it.
+            if let Err(error) = self.plan(&self.topics(), wanted.clone()) {
+                failed.push((name, error));
+                continue;
+            }
+            left -= 1;
+            if let Err(error) = self.create_topic(wanted, false).await {
+                failed.push((name, error));
+            }
+        }
         // Somebody else may have made it meanwhile.
-        failed.filter(|(_, error)| !matches!(error, CreateTopicError::Exists(_))).collect()
+        failed.retain(|(_, error)| !matches!(error, CreateTopicError::Exists(_)));
+        failed
     }
 
     /// The rows that the catalog has just made.

@@ -17,6 +17,9 @@ pub const HEADERS_PER_RECORD_MAX: usize = 65_536;
 /// Partitions that one request may create in total; Kafka's `controller` limit of records per request.
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 
+/// Topics that one request for metadata may make: each takes a commit, and whoever asks again has the next made.
+pub const AUTO_CREATED_PER_REQUEST_MAX: usize = 100;
+
 /// Decoded record bytes at which a Parquet row group is cut: one cold read is one ranged GET of a few MiB.
 pub const ROW_GROUP_DECODED_BYTES: usize = 8 * 1024 * 1024;
 

@@ -15,6 +15,8 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+use crate::model::limits::AUTO_CREATED_PER_REQUEST_MAX;
+
 use super::bench::{Bench, id_of, topic};
 use super::wire::Wire;
 
@@ -356,6 +358,23 @@ async fn metadata_makes_topics_where_broker_and_client_want_that() {
     let strict = Bench::with_settings(&[("auto.create.topics.enable", "false")]).await;
     let answer = metadata(&mut strict.connect().await, 9, &["auto"], true).await;
     assert_eq!(answer.topics[0].error_code, ResponseError::UnknownTopicOrPartition.code());
+}
+
+/// The topic lock is free between two of them, and what one request leaves the next one makes.
+#[tokio::test]
+async fn one_request_makes_no_more_than_its_share_of_missing_topics() {
+    let bench = Bench::start().await;
+    let mut wire = bench.connect().await;
+    let before = bench.broker.topics().iter().count();
+    let mut names = vec!["a/b".to_owned()];
+    names.extend((0..AUTO_CREATED_PER_REQUEST_MAX + 3).map(|number| format!("auto-{number}")));
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    for missing in [3, 0] {
+        let made = metadata(&mut wire, 9, &names, true).await;
+        let unknown = ResponseError::UnknownTopicOrPartition.code();
+        assert_eq!(made.topics.iter().filter(|topic| topic.error_code == unknown).count(), missing);
+    }
+    assert_eq!(bench.broker.topics().iter().count() - before, names.len() - 1);
 }
 
 #[tokio::test]
