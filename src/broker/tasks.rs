@@ -251,6 +251,8 @@ impl Broker {
                 self.health.note_room(room, || self.tiers.local_only_bytes());
                 if self.health.is_filling_up() || self.health.is_full() {
                     self.tiers.note_need_of_room();
+                    // No delay where everybody waits for the room: whoever reads such a file has it open.
+                    self.on_every_partition(|partition| partition.log().purge_deleted(i64::MAX).map(|_| ())).await;
                 }
             }
             Err(error) => tracing::warn!(%error, "how much room the log directory has cannot be asked"),

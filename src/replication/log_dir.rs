@@ -2,10 +2,11 @@
 //!
 //! Invariant: an I/O error is for good. Only a restart, with its recovery, brings the directory back (Kafka's
 //! KAFKA_STORAGE_ERROR means the same). A full disk is not: appends are refused while it is full and go on when there is
-//! room again; reads, retention and tiering, which make room, go on all the while.
+//! room again; reads, retention and tiering, which make room, go on all the while. Between two looks at the disk appends are
+//! counted, so that a burst stops at the reserve and not behind it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::sync::watch;
 
@@ -18,13 +19,16 @@ pub struct LogDirHealth {
     failure: watch::Sender<Option<Arc<str>>>,
     full: AtomicBool,
     warned: AtomicBool,
+    /// Bytes that may be appended until the next look.
+    room_left: AtomicI64,
 }
 
 impl LogDirHealth {
     /// A directory without a failure, with room.
     pub fn new() -> Arc<Self> {
         let failure = watch::Sender::new(None);
-        Arc::new(Self { failure, full: AtomicBool::new(false), warned: AtomicBool::new(false) })
+        let (full, warned) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { failure, full, warned, room_left: AtomicI64::new(i64::MAX) })
     }
 
     /// Whether nothing has failed yet.
@@ -65,10 +69,20 @@ impl LogDirHealth {
         }
     }
 
+    /// So many bytes were appended. Those that fill the room that was seen last are the last until the next look.
+    pub fn note_appended(&self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        if self.room_left.fetch_sub(bytes, Ordering::Relaxed) <= bytes {
+            self.note_full();
+        }
+    }
+
     /// Looks at the room there is. `local_only_bytes` is asked when there is reason to warn.
     pub fn note_room(&self, room: DiskSpace, local_only_bytes: impl FnOnce() -> u64) {
         let DiskSpace { free_bytes, reserve_bytes, .. } = room;
         super::metrics::log_dir_free(free_bytes);
+        let room_left = free_bytes.saturating_sub(reserve_bytes);
+        self.room_left.store(i64::try_from(room_left).unwrap_or(i64::MAX), Ordering::Relaxed);
         let full = free_bytes < reserve_bytes;
         if self.full.swap(full, Ordering::Relaxed) != full {
             if full {
@@ -157,6 +171,22 @@ mod tests {
         assert_eq!(health.failure().as_deref(), Some("first"));
         note(&health, 100);
         assert!(!health.is_online());
+    }
+
+    #[test]
+    fn a_burst_between_two_looks_stops_at_the_reserve() {
+        let health = LogDirHealth::new();
+        health.note_appended(1 << 40);
+        assert!(!health.is_full(), "nobody has looked yet");
+        note(&health, 5_000);
+        health.note_appended(4_000);
+        assert!(!health.is_full());
+        health.note_appended(900);
+        assert!(health.is_full(), "what is left is the reserve");
+        note(&health, 300);
+        assert!(!health.is_full(), "there was less than was counted");
+        health.note_appended(201);
+        assert!(health.is_full());
     }
 
     #[test]

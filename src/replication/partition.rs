@@ -185,6 +185,7 @@ impl Partition {
             }
             Err(error) => return Err(error.into()),
         };
+        self.health.note_appended(batch.bytes().len());
         let many = self.log().unsynced_records() >= config.flush.messages;
         if config.flush.on_ack || many {
             self.stable.want_sync(&self.syncer);
