@@ -3,7 +3,11 @@
 //! # Consistency
 //! The catalog marks the topic and fences its leaders in one transaction; from then on nobody is served. Then its control
 //! file in the bucket says so, then the client is answered; a bucket that does not answer is not waited for, and holds up
-//! no other change. Its folders, its objects and its row go afterwards.
+//! no other change. Its folders, its objects and its row go afterwards, the row last: it is what names the rest.
+//!
+//! # Retries
+//! Work on its partitions that had begun before may still make and rename files: the folder is renamed first, and whoever
+//! comes by the old path finds nothing. What cannot be removed is tried again with every sweep and at the next start.
 //!
 //! # Cancellation
 //! A change that has begun ends without its caller: see `whole_changes`.
@@ -11,21 +15,33 @@
 //! # Crash safety
 //! Whatever a crash leaves of a deleted topic is named by its row and removed at the next start.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use tokio::task::JoinError;
+use parking_lot::Mutex;
 
 use crate::catalog::{StorageError, TopicError};
-use crate::disk::{Disk, parent_of};
+use crate::disk::{Disk, parent_of, with_suffix};
 use crate::model::{TopicId, TopicName};
 
 use super::follow_catalog::may_be_made;
 use super::state::Broker;
 use super::topic::Topic;
 use super::whole_changes::ChangeTurn;
+
+/// What the folder of a deleted topic is called while it goes.
+pub(super) const GOING: &str = ".deleted";
+
+/// Deleted topics whose folders could not be removed yet.
+#[derive(Debug, Default)]
+pub(super) struct Undone {
+    topics: Mutex<BTreeMap<TopicId, TopicName>>,
+    /// Two that remove the same folder would both fail.
+    removing: tokio::sync::Mutex<()>,
+}
 
 /// A topic was not deleted. The texts are what clients are shown.
 #[derive(Debug, thiserror::Error)]
@@ -86,25 +102,12 @@ impl Broker {
         tracing::info!(topic = topic.name.as_str(), id = %topic.id, "topic deleted");
     }
 
-    /// Removes what is left of a deleted topic. What cannot be removed now is tried again at the next start.
+    /// Removes what is left of a deleted topic. What cannot be removed now is tried again, and the row stays until then.
     pub(super) async fn finish_deletion(&self, name: &TopicName, id: TopicId) {
-        let dir = self.topic_dir(name, id);
-        let disk = Arc::clone(&self.disk);
-        let removed = tokio::task::spawn_blocking(move || disk.remove_dir_all(&dir)).await;
-        let removed = match removed {
-            Ok(Ok(())) => self.forget_empty_name(name, id).await,
-            other => other,
-        };
-        match removed {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(%error, topic = name.as_str(), "the folder of a deleted topic cannot be removed");
-                return;
-            }
-            Err(panic) => {
-                tracing::error!(%panic, topic = name.as_str(), "removing the folder of a deleted topic panicked");
-                return;
-            }
+        if let Err(error) = self.remove_folder(name, id).await {
+            tracing::error!(%error, topic = name.as_str(), "the folder of a deleted topic cannot be removed yet");
+            self.undone.topics.lock().insert(id, name.clone());
+            return;
         }
         self.forget_made(id).await;
         match self.catalog.purge_topic(id).await {
@@ -114,13 +117,50 @@ impl Broker {
         }
     }
 
-    /// Under the lock, so that no new topic of that name makes its folder at the same time.
-    async fn forget_empty_name(&self, name: &TopicName, id: TopicId) -> Result<io::Result<()>, JoinError> {
+    /// Tries again what could not be removed.
+    pub(super) async fn retry_deletions(&self) {
+        let undone = self.undone.topics.lock().clone();
+        for (id, name) in undone {
+            self.undone.topics.lock().remove(&id);
+            self.finish_deletion(&name, id).await;
+        }
+    }
+
+    /// Objects of this topic have gone. If it is deleted and they were the last, so is what else is left of it.
+    pub(super) async fn finish_emptied(&self, id: TopicId) {
+        match self.catalog.topic(id).await {
+            Ok(Some(row)) if row.deleted => self.finish_deletion(&row.name, id).await,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, %id, "whether a topic is deleted cannot be asked now"),
+        }
+    }
+
+    async fn remove_folder(&self, name: &TopicName, id: TopicId) -> io::Result<()> {
+        {
+            let _one_at_a_time = self.undone.removing.lock().await;
+            let (disk, dir) = (Arc::clone(&self.disk), self.topic_dir(name, id));
+            let removed = tokio::task::spawn_blocking(move || remove_moved(disk.as_ref(), &dir)).await;
+            removed.map_err(io::Error::other)??;
+        }
+        // Under the lock, so that no new topic of that name makes its folder at the same time.
         let _one_at_a_time = self.changing.lock().await;
         let named = parent_of(&self.topic_dir(name, id)).to_owned();
         let disk = Arc::clone(&self.disk);
-        tokio::task::spawn_blocking(move || remove_if_empty(disk.as_ref(), &named)).await
+        tokio::task::spawn_blocking(move || remove_if_empty(disk.as_ref(), &named)).await.map_err(io::Error::other)?
     }
+}
+
+/// Renames a folder and removes it then. A full disk may have no room for the new name: then it goes where it is.
+fn remove_moved(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let going = with_suffix(dir, GOING);
+    disk.remove_dir_all(&going)?;
+    if disk.try_exists(dir)? {
+        match disk.rename_durable(dir, &going) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => disk.remove_dir_all(dir)?,
+            other => other?,
+        }
+    }
+    disk.remove_dir_all(&going)
 }
 
 /// The folder of a name goes with the last topic that had the name.

@@ -40,6 +40,7 @@ use crate::tiering::cluster_file::{self, BucketRefused};
 use crate::tiering::{RemoteReadError, StepHook, TieringOptions, Tiers, TiersParts};
 
 use super::data_dir::{DataDir, DataDirError, Identity};
+use super::delete_topics::GOING;
 use super::ids::{RandomBytes, new_id};
 use super::open_topic::{OpenTopicError, TopicParts, by_topic};
 use super::options::BrokerOptions;
@@ -207,6 +208,7 @@ impl Broker {
             tiers,
             changing: Arc::default(),
             doubt: Default::default(),
+            undone: Default::default(),
             producer_ids: Default::default(),
             coordinator,
             tasks: TaskTracker::new(),
@@ -272,7 +274,8 @@ impl Broker {
         self.disk.create_dir_all_durable(&topics)?;
         for named in self.disk.read_dir(&topics)?.into_iter().filter(|entry| entry.is_dir) {
             for id in self.disk.read_dir(&topics.join(&named.name))?.into_iter().filter(|entry| entry.is_dir) {
-                if known.contains(&(named.name.clone(), id.name.clone())) {
+                let going = id.name.strip_suffix(GOING);
+                if known.contains(&(named.name.clone(), going.unwrap_or(&id.name).to_owned())) {
                     continue;
                 }
                 let aside = self.data_dir.path().join("aside");

@@ -22,6 +22,7 @@ use crate::replication::{Leadership, LogDirHealth, Partition, Syncer};
 use crate::tiering::Tiers;
 
 use super::data_dir::{DataDir, Identity};
+use super::delete_topics::Undone;
 use super::follow_catalog::Doubt;
 use super::ids::RandomBytes;
 use super::options::{BrokerOptions, Endpoint};
@@ -49,6 +50,7 @@ pub struct Broker {
     pub(super) tiers: Arc<Tiers>,
     pub(super) changing: Arc<Mutex<()>>,
     pub(super) doubt: Doubt,
+    pub(super) undone: Undone,
     pub(super) producer_ids: ProducerIds,
     pub(super) coordinator: Arc<Coordinator>,
     pub(super) tasks: TaskTracker,

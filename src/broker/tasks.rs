@@ -315,12 +315,11 @@ impl Broker {
         if let Err(error) = self.tiers.sweep().await {
             tracing::warn!(%error, "unfinished uploads cannot be looked for now");
         }
+        self.retry_deletions().await;
         match self.tiers.remove_deleted().await {
             Ok(removed) => {
                 for topic in removed.topics {
-                    if let Err(error) = self.catalog.purge_topic(topic).await {
-                        tracing::warn!(%error, "a deleted topic's row cannot be removed yet");
-                    }
+                    self.finish_emptied(topic).await;
                 }
             }
             Err(error) => tracing::warn!(%error, "objects that may go cannot be looked for now"),

@@ -96,6 +96,56 @@ async fn topics_and_records_outlive_a_restart_and_epochs_rise() {
     assert_eq!(left.len(), 1, "the deleted topic's folder is gone");
 }
 
+/// Work that had begun before the deletion goes on in the folder; and something stands in the way of the removal.
+#[tokio::test]
+async fn the_folder_of_a_deleted_topic_goes_whoever_still_works_in_it_and_its_row_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
+    let broker = start(&data, &catalog).await.unwrap();
+    let id = broker.create_topic(topic("a", 1), false).await.unwrap().id;
+    let partition = broker.partition("a", 0).unwrap();
+    let (dir, in_the_way) = (partition.log().dir().to_owned(), data.join(format!("topics/a/{id}.deleted")));
+    std::fs::write(&in_the_way, b"").unwrap();
+    let work = std::thread::spawn(move || {
+        let written = (0..200_000).take_while(|number| std::fs::write(dir.join(format!("late-{number}")), b"").is_ok());
+        written.count()
+    });
+    broker.delete_topic(id).await.unwrap();
+    broker.finish_deletion(&TopicName::parse("a").unwrap(), id).await;
+    broker.finish_emptied(id).await;
+    assert!(broker.catalog.topic(id).await.unwrap().is_some(), "it names what is left");
+    assert!(partition.log().dir().try_exists().unwrap());
+
+    std::fs::remove_file(&in_the_way).unwrap();
+    broker.retry_deletions().await;
+    assert!(work.join().unwrap() < 200_000, "the folder has gone while it was written to");
+    assert!(!data.join("topics/a").try_exists().unwrap());
+    assert!(broker.catalog.topic(id).await.unwrap().is_none());
+    broker.stop().await;
+}
+
+/// Where appends wait for room, what retention has removed does not lie there for `file.delete.delay.ms`.
+#[tokio::test]
+async fn on_a_full_disk_removed_segments_go_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut full = options(&folder.path().join("data"), &folder.path().join("catalog.db"));
+    let reserve = BTreeMap::from([("tidelog.log.dir.reserve.bytes".to_owned(), (1_i64 << 60).to_string())]);
+    full.settings = BrokerSettings::new(reserve).unwrap();
+    let broker = Broker::start(full, parts()).await.unwrap();
+    broker.create_topic(topic("a", 1), false).await.unwrap();
+    let partition = broker.partition("a", 0).unwrap();
+    assert!(broker.health.is_full() && partition.append(&record(), Acks::Leader).is_err());
+    let (log, now_ms) = (partition.log(), broker.clock().now_ms());
+    log.append(&record(), LeaderEpoch::ZERO, now_ms).unwrap();
+    log.roll().unwrap();
+    partition.checkpoint().unwrap();
+    assert_eq!(log.delete_segments_below(Offset::new(1), now_ms).unwrap(), 1);
+    Arc::clone(&broker).look_for_room().await;
+    let files = std::fs::read_dir(log.dir()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(files.filter(|name| name.ends_with(".deleted")).count(), 0);
+    broker.stop().await;
+}
+
 #[tokio::test]
 async fn a_directory_and_a_catalog_that_do_not_know_each_other_are_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -286,7 +286,9 @@ impl Partition {
     /// where the disk is only full: the log directory's health says that, and each line would fill it more. Anything else of
     /// the disk takes the log directory offline. Says whether it was told.
     pub fn work_failed(&self, error: &LogError) -> bool {
-        let is_told = !error.is_disk_full() && self.failing.is_due(self.clock.now_ms());
+        // The files of a deleted topic go while work on it ends.
+        let matters = !error.is_disk_full() && !self.stable.is_retired();
+        let is_told = matters && self.failing.is_due(self.clock.now_ms());
         let (topic, partition) = (self.topic.as_str(), self.tp.partition);
         if is_told {
             tracing::error!(%error, topic, partition, "work on a partition failed");
