@@ -10,6 +10,8 @@
 //! # Consistency
 //! The directory id is made once and known to the catalog. A directory that is empty or another's, for a broker that
 //! had one, is refused: starting on it would forget every record that was not tiered, and give its offset again.
+//! A folder that holds what is not ours, a Kafka's logs above all, is refused before anything is written to it: one file
+//! more there, and that Kafka starts no more.
 //!
 //! # Crash safety
 //! The identity is written whole or not at all, before the first log is made.
@@ -19,10 +21,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Disk, LockFile, LockRefused};
+use crate::disk::{DirEntry, Disk, LockFile, LockRefused};
 
 const IDENTITY: &str = "tidelog.json";
 const LOCK: &str = "tidelog.lock";
+/// What a start that was cut off may have left before the directory was claimed, and what the root of a file system has.
+/// The catalog's files are told by how their names begin.
+const OWN: [&str; 6] = ["aside", "bucket", "made", "topics", LOCK, "lost+found"];
+const CATALOG: &str = "catalog.db";
+/// So many of what was found are named.
+const NAMED_MAX: usize = 3;
 /// The version of the directory's layout.
 const FORMAT_VERSION: u32 = 1;
 
@@ -66,6 +74,18 @@ pub enum DataDirError {
         /// Why.
         reason: String,
     },
+    /// It is no broker's of ours, and holds what is not ours.
+    #[error(
+        "the data directory {path} holds {whose}, and is no Tidelog's: {found}; nothing was written. Give a folder that is new or empty (--data-dir, or log.dirs in a settings file)"
+    )]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it seems to be.
+        whose: &'static str,
+        /// The first names that were found.
+        found: String,
+    },
     /// The disk refused.
     #[error("the data directory {path}: {source}")]
     Io {
@@ -77,8 +97,37 @@ pub enum DataDirError {
 }
 
 impl DataDir {
+    /// Refuses a folder that holds what is not ours and that no broker of ours has had. Writes nothing.
+    pub fn check_unclaimed(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
+        let entries = match disk.read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(DataDirError::Io { path: path.to_owned(), source }),
+        };
+        let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+        if has(IDENTITY) {
+            return Ok(());
+        }
+        let kafkas: Vec<&DirEntry> = entries.iter().filter(|entry| is_kafkas(entry)).collect();
+        if !kafkas.is_empty() {
+            let whose = "the logs of a Kafka, which are not read here and which that Kafka would no longer open";
+            return Err(DataDirError::Foreign { path: path.to_owned(), whose, found: named(&kafkas) });
+        }
+        // Where a start of ours has been, a catalog or a bucket may lie under whatever name it was given.
+        if has(LOCK) {
+            return Ok(());
+        }
+        let foreign: Vec<&DirEntry> = entries.iter().filter(|entry| !is_own(&entry.name)).collect();
+        if foreign.is_empty() {
+            return Ok(());
+        }
+        let whose = "files that are not Tidelog's";
+        Err(DataDirError::Foreign { path: path.to_owned(), whose, found: named(&foreign) })
+    }
+
     /// Makes the directory where it is missing and takes its lock.
     pub fn lock(disk: &dyn Disk, path: &Path) -> Result<Self, DataDirError> {
+        Self::check_unclaimed(disk, path)?;
         let io_error = |source| DataDirError::Io { path: path.to_owned(), source };
         disk.create_dir_all_durable(path).map_err(io_error)?;
         let holder = format!("process {}", std::process::id());
@@ -134,6 +183,28 @@ impl DataDir {
     }
 }
 
+fn is_own(name: &str) -> bool {
+    OWN.contains(&name) || name.starts_with(CATALOG) || name.starts_with(IDENTITY)
+}
+
+/// A Kafka's own files, and its partitions' folders: a topic, a dash, a number.
+fn is_kafkas(entry: &DirEntry) -> bool {
+    let name = entry.name.as_str();
+    if entry.is_dir {
+        let partition = name.rsplit_once('-');
+        return partition.is_some_and(|(topic, number)| !topic.is_empty() && number.parse::<u32>().is_ok());
+    }
+    matches!(name, "meta.properties" | "bootstrap.checkpoint" | ".kafka_cleanshutdown") || name.ends_with("-checkpoint")
+}
+
+fn named(entries: &[&DirEntry]) -> String {
+    let shown: Vec<&str> = entries.iter().take(NAMED_MAX).map(|entry| entry.name.as_str()).collect();
+    match entries.len().saturating_sub(NAMED_MAX) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +219,41 @@ mod tests {
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
         drop(first);
         DataDir::lock(&RealDisk, &path).unwrap();
+    }
+
+    /// What a folder with these entries is refused for; a name that ends in `/` is a folder's.
+    fn refused(entries: &[&str]) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in entries {
+            match entry.strip_suffix('/') {
+                Some(name) => std::fs::create_dir(folder.path().join(name)).unwrap(),
+                None => std::fs::write(folder.path().join(entry), b"x").unwrap(),
+            }
+        }
+        let refused = DataDir::lock(&RealDisk, folder.path()).err().map(|error| error.to_string());
+        let left = RealDisk.read_dir(folder.path()).unwrap().len();
+        assert!(refused.is_none() || left == entries.len(), "something was written to {entries:?}");
+        refused
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused_before_anything_is_written() {
+        for kafkas in [&["meta.properties"][..], &["clicks-0/"], &["replication-offset-checkpoint", "tidelog.lock"]] {
+            let error = refused(kafkas).unwrap();
+            assert!(error.contains("a Kafka") && error.contains(kafkas[0].trim_end_matches('/')), "{error}");
+            assert!(error.contains("--data-dir"), "{error}");
+        }
+        let error = refused(&["a.txt", "b.txt", "c.txt", "d.txt", "bucket/"]).unwrap();
+        assert!(error.contains("a.txt, b.txt, c.txt and 1 more"), "{error}");
+        for fine in [
+            &[][..],
+            &["lost+found/"],
+            &["tidelog.lock", "topics/", "bucket/", "catalog.db", "catalog.db-wal"],
+            &["tidelog.lock", "a-catalog-of-my-own.db"],
+            &["tidelog.json", "notes.txt"],
+        ] {
+            assert_eq!(refused(fine), None, "{fine:?}");
+        }
     }
 
     #[test]

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Subcommand};
 use serde::Serialize;
 
+use crate::broker::DataDir;
 use crate::config::names::{Standing, judge};
 use crate::config::places::{BUCKET, CATALOG, HTTP, PLACES, is_place, without_password};
 use crate::config::{Assignment, Layers, Merged, Origin, ServeOptions, file};
+use crate::disk::RealDisk;
 use crate::model::settings::BrokerSettings;
 
 use super::environment;
@@ -97,8 +99,14 @@ fn check_all(assignments: Vec<Assignment>) -> Checked {
     }
     loop {
         let layers = Layers { file: right.clone(), ..Layers::default() };
-        let mistake = match layers.merge().and_then(|merged| ServeOptions::assemble(&merged, hostname)) {
-            Ok(options) => {
+        let assembled = layers.merge().and_then(|merged| {
+            ServeOptions::assemble(&merged, hostname).map(|options| (merged.origin("log.dirs"), options))
+        });
+        let mistake = match assembled {
+            Ok((origin, options)) => {
+                if let Err(error) = DataDir::check_unclaimed(&RealDisk, &options.broker.data_dir) {
+                    mistakes.push((origin.line(), format!("{origin}: {error}")));
+                }
                 (checked.unused, checked.warnings) = (options.unused, options.warnings);
                 break;
             }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admin::{AdminServer, Status};
-use crate::broker::{Broker, BrokerParts, Endpoint, StartError};
+use crate::broker::{Broker, BrokerParts, DataDirError, Endpoint, StartError};
 use crate::catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ServeOptions;
@@ -100,7 +100,8 @@ impl Running {
 fn start_failure(error: &StartError) -> Failure {
     let is_away = |error: &BucketError| matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut);
     let exit = match error {
-        StartError::OpenBucket(OpenError::BadUrl { .. } | OpenError::Setting { .. })
+        StartError::DataDir(DataDirError::Foreign { .. })
+        | StartError::OpenBucket(OpenError::BadUrl { .. } | OpenError::Setting { .. })
         | StartError::OpenCatalog(catalog::OpenError::Url { .. }) => Exit::Usage,
         StartError::OpenCatalog(catalog::OpenError::Storage { .. }) | StartError::Lineage(_) => Exit::Unreachable,
         StartError::SelfTest(error) if error.source.as_ref().is_some_and(is_away) => Exit::Unreachable,

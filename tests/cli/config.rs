@@ -86,6 +86,22 @@ fn a_check_says_what_serve_would() {
 }
 
 #[test]
+fn a_kafkas_logs_are_left_alone() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path().join("kafka/clicks-0")).unwrap();
+    home.write("kafka/meta.properties", "version=1\n");
+    home.write("server.properties", "node.id=1\nlog.dirs=kafka\n");
+    let check = home.run(&["config", "check", "server.properties"]);
+    check.expect(5, "server.properties, line 2: the data directory");
+    check.expect(5, "clicks-0, meta.properties");
+    let own = ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+    for given in [["--config", "server.properties"], ["--data-dir", "kafka"]] {
+        home.run(&[own.as_slice(), &given].concat()).expect(2, "the logs of a Kafka");
+    }
+    assert_eq!(std::fs::read_dir(home.path().join("kafka")).unwrap().count(), 2, "nothing was written");
+}
+
+#[test]
 fn show_refuses_what_serve_refuses() {
     let home = Home::new();
     for (arguments, said) in [
