@@ -1,4 +1,8 @@
 //! Reaching a cluster, and how a client's errors end a run.
+//!
+//! # Retries
+//! The first connection is tried again until `--timeout`: whoever starts a broker and asks it in the next line of a script
+//! is answered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +13,12 @@ use crate::clock::SystemClock;
 use crate::net::client::{ClientError, ClientOptions, ClusterMetadata, KafkaClient, TopicMetadata};
 
 use super::outcome::{Exit, Failure};
+use super::patience::Patience;
+
+/// Between two tries of the first connection.
+const PAUSE: Duration = Duration::from_millis(200);
+/// `--timeout 0s` asks once, and an answer takes its time.
+const ANSWER_MIN: Duration = Duration::from_secs(1);
 
 /// Where the cluster is.
 #[derive(Clone, Debug, Args)]
@@ -31,15 +41,46 @@ pub struct ClusterArgs {
 impl ClusterArgs {
     /// A client of it.
     pub async fn connect(&self) -> Result<Arc<KafkaClient>, Failure> {
-        let default = ClientOptions::default();
-        let options = ClientOptions {
-            connect_timeout: default.connect_timeout.min(self.timeout),
+        let clock = SystemClock::shared();
+        let (limit, since) = (self.timeout.max(ANSWER_MIN), clock.monotonic());
+        let patience = Patience::of_first_connection(Arc::clone(&clock), self.timeout);
+        loop {
+            let left = limit.saturating_sub(clock.monotonic().saturating_sub(since));
+            let connected = tokio::select! {
+                connected = KafkaClient::connect(&self.bootstrap_server, self.options(), Arc::clone(&clock)) => connected,
+                () = clock.sleep(left) => Err(self.no_answer(limit)),
+            };
+            match connected {
+                Ok(client) => {
+                    patience.answered();
+                    return Ok(Arc::new(client));
+                }
+                Err(error) if may_come(&error) && patience.bears(since, &error) => clock.sleep(PAUSE.min(left)).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// No answer takes longer than all of it may.
+    fn options(&self) -> ClientOptions {
+        let (default, limit) = (ClientOptions::default(), self.timeout.max(ANSWER_MIN));
+        ClientOptions {
+            connect_timeout: default.connect_timeout.min(limit),
+            timeout: default.timeout.min(limit),
             patience: self.timeout,
             ..default
-        };
-        let client = KafkaClient::connect(&self.bootstrap_server, options, SystemClock::shared());
-        Ok(Arc::new(client.await?))
+        }
     }
+
+    fn no_answer(&self, limit: Duration) -> ClientError {
+        let reason = format!("nothing within {} s (--timeout)", limit.as_secs_f32());
+        ClientError::Unreachable { address: self.bootstrap_server.clone(), reason }
+    }
+}
+
+/// Whether somebody may yet answer.
+fn may_come(error: &ClientError) -> bool {
+    matches!(error, ClientError::Unreachable { .. } | ClientError::TimedOut { .. })
 }
 
 impl From<ClientError> for Failure {

@@ -21,6 +21,7 @@ const QUIET: Duration = Duration::from_secs(3);
 pub struct Patience {
     clock: Arc<dyn Clock>,
     limit: Duration,
+    quiet: Duration,
     told: AtomicBool,
     tell: fn(&str),
 }
@@ -28,11 +29,16 @@ pub struct Patience {
 impl Patience {
     /// As long as this client says.
     pub fn of(client: &KafkaClient) -> Arc<Self> {
-        Arc::new(Self::new(Arc::clone(client.clock()), client.patience(), tell))
+        Arc::new(Self::new(Arc::clone(client.clock()), client.patience(), QUIET, tell))
     }
 
-    fn new(clock: Arc<dyn Clock>, limit: Duration, tell: fn(&str)) -> Self {
-        Self { clock, limit, told: AtomicBool::new(false), tell }
+    /// For the first connection: it may be the address that is wrong, so a person is told at once.
+    pub fn of_first_connection(clock: Arc<dyn Clock>, limit: Duration) -> Self {
+        Self::new(clock, limit, Duration::ZERO, tell)
+    }
+
+    fn new(clock: Arc<dyn Clock>, limit: Duration, quiet: Duration, tell: fn(&str)) -> Self {
+        Self { clock, limit, quiet, told: AtomicBool::new(false), tell }
     }
 
     /// Whether to try again after an error, where nothing has gone well since `since`.
@@ -41,7 +47,7 @@ impl Patience {
         if waited >= self.limit {
             return false;
         }
-        if waited >= QUIET && !self.told.swap(true, Ordering::Relaxed) {
+        if waited >= self.quiet && !self.told.swap(true, Ordering::Relaxed) {
             let left = (self.limit - waited).as_secs().max(1);
             (self.tell)(&format!("{error}; trying again for {left} s (--timeout)"));
         }
@@ -51,7 +57,7 @@ impl Patience {
     /// Something went well.
     pub fn answered(&self) {
         if self.told.swap(false, Ordering::Relaxed) {
-            (self.tell)("the broker answers again");
+            (self.tell)("the broker answers");
         }
     }
 }
@@ -68,7 +74,7 @@ mod tests {
     #[test]
     fn a_person_is_told_once_and_told_when_it_is_over() {
         let clock = ManualClock::new(0);
-        let patience = Patience::new(Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(60), |text| {
+        let patience = Patience::new(Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(60), QUIET, |text| {
             TOLD.lock().push(text.to_owned());
         });
         let error = ClientError::BadAddress("x".to_owned());

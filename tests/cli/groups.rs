@@ -82,7 +82,7 @@ fn a_group_is_made_listed_moved_and_deleted() {
 fn nobody_there_is_told() {
     let home = Home::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    home.run(&["groups", "list", "-b", &free]).expect(4, "tidelog serve");
+    home.run(&["groups", "list", "-b", &free, "--timeout", "1s"]).expect(4, "tidelog serve");
     home.run(&["groups"]).expect(2, "Usage:");
 }
 

@@ -45,7 +45,12 @@ impl Home {
     /// Starts a broker on ports of its own, and waits until it is ready.
     pub fn serve(&self, arguments: &[&str]) -> Serving {
         let own = ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"];
-        let mut command = self.command(&[own.as_slice(), arguments].concat());
+        self.serve_as(&[own.as_slice(), arguments].concat())
+    }
+
+    /// Starts a broker with just these arguments, and waits until it is ready.
+    pub fn serve_as(&self, arguments: &[&str]) -> Serving {
+        let mut command = self.command(arguments);
         Serving::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 }

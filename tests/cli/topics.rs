@@ -1,6 +1,12 @@
 //! `tidelog topics`, `produce` and `consume` against a broker of our own.
 
-use crate::home::Home;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tidelog::clock::SystemClock;
+
+use crate::home::{Ended, Home};
 use crate::scene::Scene;
 
 #[test]
@@ -132,10 +138,36 @@ fn reading_waits_for_what_is_still_to_come() {
 fn nobody_there_is_told_with_the_remedy() {
     let home = Home::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    home.run(&["topics", "list", "-b", &free]).expect(4, "tidelog serve");
+    home.run(&["topics", "list", "-b", &free, "--timeout", "1s"]).expect(4, "tidelog serve");
     home.run(&["tier", "status", "--http", &free]).expect(4, "tidelog serve");
     home.run(&["topics", "list", "-b", "nowhere"]).expect(2, "HOST:PORT");
     home.run(&["tier", "status", "--http", "http://http://127.0.0.1:1"]).expect(2, "HOST:PORT");
+}
+
+#[test]
+fn whoever_comes_before_the_broker_waits_for_it() {
+    let home = Home::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut early = home.command(&["topics", "create", "early", "-b", &free]);
+    let mut early = early.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(early.stderr.as_mut().unwrap()).read_line(&mut told).unwrap();
+    assert!(told.contains("trying again for") && told.contains("--timeout"), "{told}");
+    let own = ["serve", "--listen", &free, "--http", "127.0.0.1:0"];
+    let _serving = home.serve_as(&own);
+    Ended::of(&early.wait_with_output().unwrap()).expect(0, "made");
+}
+
+#[test]
+fn the_timeout_bounds_a_server_that_says_nothing() {
+    let home = Home::new();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let clock = SystemClock::shared();
+    let began = clock.monotonic();
+    home.run(&["topics", "list", "-b", &address, "--timeout", "1s"]).expect(4, &address);
+    let took = clock.monotonic() - began;
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
 }
 
 #[test]
