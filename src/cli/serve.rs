@@ -2,6 +2,7 @@
 
 use clap::ArgMatches;
 
+use crate::clock::SystemClock;
 use crate::config::ServeOptions;
 use crate::config::places::without_password;
 use crate::telemetry::{LogFormat, start_logs, start_metrics};
@@ -60,7 +61,7 @@ fn raise_open_files() -> Option<usize> {
 }
 
 async fn serve(options: ServeOptions, format: LogFormat) -> Result<(), Failure> {
-    let asked = signals::asked_to_stop()
+    let asked = signals::asked_to_stop(SystemClock::shared())
         .map_err(|error| Failure::failed(format!("signals cannot be listened for: {error}")))?;
     let running = tokio::select! {
         running = Running::start(&options) => running?,

@@ -1,5 +1,10 @@
 //! `tidelog demo`: what it shows is what it measured.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::home::Home;
 
 #[test]
@@ -21,6 +26,24 @@ fn the_whole_job_is_done_and_shown() {
     let told = home.run(&["demo", "--size", "8", "--partitions", "1"]);
     told.expect(0, "Where each offset was served from");
     told.expect(0, "same digests, no gap, no duplicate");
+}
+
+#[test]
+fn a_demo_that_is_stopped_takes_its_folder_with_it() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let home = Home::new();
+        let mut command = home.command(&["demo", "--size", "4096"]);
+        let mut demo = command.env("TMPDIR", home.path()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut line, mut told) = (String::new(), BufReader::new(demo.stdout.take().unwrap()));
+        while !line.starts_with("start") {
+            line.clear();
+            assert!(told.read_line(&mut line).unwrap() > 0, "it ended before it began");
+        }
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+        kill_process(Pid::from_child(&demo), signal).unwrap();
+        assert_eq!(demo.wait().unwrap().code(), Some(1));
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "its folder is left");
+    }
 }
 
 #[test]

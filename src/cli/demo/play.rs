@@ -13,6 +13,8 @@ use crate::cli::output::{print, print_json};
 use crate::cli::partitioner;
 use crate::cli::progress::{Done, Progress, per_second};
 use crate::cli::sending::{Outgoing, Sending, SendingOptions};
+use crate::cli::signals::asked_to_stop;
+use crate::clock::SystemClock;
 use crate::model::{Codec, Offset};
 use crate::net::client::produce::RequiredAcks;
 use crate::net::client::topics::WantedTopic;
@@ -34,8 +36,18 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Runs it.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     on_runtime(async {
-        let stage = Stage::set(args).await?;
-        let played = play(args, &stage).await;
+        let asked = asked_to_stop(SystemClock::shared())
+            .map_err(|error| Failure::failed(format!("signals cannot be listened for: {error}")))?;
+        let stopped = || Err(Failure::failed("the demo was stopped before its end"));
+        // The stage, dropped or cleared, takes its folder with it.
+        let stage = tokio::select! {
+            stage = Stage::set(args) => stage?,
+            () = asked.cancelled() => return stopped(),
+        };
+        let played = tokio::select! {
+            played = play(args, &stage) => played,
+            () = asked.cancelled() => stopped(),
+        };
         let cleared = stage.clear().await;
         played.and(cleared)
     })
