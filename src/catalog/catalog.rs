@@ -224,10 +224,10 @@ pub fn check_url(url: &str) -> Result<(), OpenError> {
 }
 
 fn place(url: &str) -> Result<Place, OpenError> {
-    if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
-        return Ok(Place::File(PathBuf::from(path)));
-    }
     let refused = || OpenError::Url { url: shown(url) };
+    if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+        return if path.is_empty() { Err(refused()) } else { Ok(Place::File(PathBuf::from(path))) };
+    }
     let parsed = url::Url::parse(url).map_err(|_| refused())?;
     if matches!(parsed.scheme(), "postgres" | "postgresql") { Ok(Place::Server(parsed)) } else { Err(refused()) }
 }

@@ -72,13 +72,21 @@ pub enum OpenError {
         reason: String,
     },
     /// The database refused.
-    #[error("the catalog {catalog}: {source}; --catalog says where it is, and its database must run and be reachable")]
+    #[error("the catalog {catalog}: {source}; {}", remedy(.source))]
     Storage {
         /// Which.
         catalog: String,
         /// What it said.
         source: StorageError,
     },
+}
+
+fn remedy(error: &StorageError) -> &'static str {
+    if error.is_damage() {
+        return "the file is damaged, or no catalog: give it back from its newest copy, or say where the catalog is \
+                (--catalog); a bucket with a history refuses an empty one";
+    }
+    "--catalog says where it is, and its database must run and be reachable"
 }
 
 impl OpenError {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 /// SQLite's primary result codes after which its transaction may be gone: nothing of the batch counts.
 const SQLITE_BATCH_ENDS: [i64; 7] = [5, 7, 8, 10, 11, 13, 26];
 const SQLITE_FULL: i64 = 13;
+/// A malformed file, and one that is no database.
+const SQLITE_DAMAGE: [i64; 2] = [11, 26];
 
 /// The database's own error, shared by all whose work it undid.
 #[derive(Clone, Debug)]
@@ -84,6 +86,13 @@ fn sqlite_primary(code: &str) -> Option<i64> {
 }
 
 impl StorageError {
+    /// Whether a file of SQLite is there and is damaged, or is none.
+    pub fn is_damage(&self) -> bool {
+        let Self::Failed(cause) = self else { return false };
+        let code = cause.0.as_database_error().and_then(|error| error.code());
+        code.and_then(|code| sqlite_primary(&code)).is_some_and(|code| SQLITE_DAMAGE.contains(&code))
+    }
+
     /// Whether the whole transaction is void with this statement, and not just the statement.
     pub(super) fn ends_batch(&self) -> bool {
         let Self::Failed(cause) = self else { return matches!(self, Self::Full(_)) };

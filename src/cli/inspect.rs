@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
-use crate::object_storage::ObjectKey;
+use crate::object_storage::{ObjectKey, key};
 use crate::tiering::parquet::{Footer, RowGroupMeta, Run};
 
 use super::admin_client::{AdminArgs, AdminClient};
@@ -20,7 +20,7 @@ use super::table::{right_align, table, text};
 /// Which segment.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// Its key in the bucket, as `segments list` shows it, or a file
+    /// Its key in the bucket or its URL, as `segments list` shows them, or a file
     pub segment: String,
     /// Decode every record and compare the digest
     #[arg(long)]
@@ -86,6 +86,12 @@ pub(super) async fn run(args: &InspectArgs) -> Result<(), Failure> {
 }
 
 async fn place(args: &InspectArgs) -> Result<Place, Failure> {
+    if args.segment.contains("://") {
+        let (bucket, key) = parts(&args.segment).ok_or_else(|| {
+            Failure::usage(format!("{}: no URL of a segment, as segments list --json shows it", args.segment))
+        })?;
+        return Ok(Place::Object(args.bucket.open(bucket).await?, key));
+    }
     let path = Path::new(&args.segment);
     match path.try_exists() {
         Ok(true) => {
@@ -95,7 +101,10 @@ async fn place(args: &InspectArgs) -> Result<Place, Failure> {
         Ok(false) => {}
         Err(error) => return Err(Failure::failed(format!("{}: {error}", args.segment))),
     }
-    let key = ObjectKey::parse(&args.segment).map_err(Failure::usage)?;
+    let key = ObjectKey::parse(&args.segment).map_err(|_| {
+        let text = format!("{}: there is no such file here, and it is no key of the bucket", args.segment);
+        Failure::new(Exit::NotFound, text)
+    })?;
     let says = match &args.bucket.bucket {
         Some(bucket) => bucket.clone(),
         None => AdminClient::new(&args.admin)?.broker().await?.bucket,
@@ -103,10 +112,19 @@ async fn place(args: &InspectArgs) -> Result<Place, Failure> {
     Ok(Place::Object(args.bucket.open(&says).await?, key))
 }
 
+/// The bucket's URL and the key in a segment's URL. A bucket's prefix or a topic may be called `topics` too: the key is
+/// what reads as one.
+fn parts(url: &str) -> Option<(&str, ObjectKey)> {
+    url.match_indices("/topics/").find_map(|(at, _)| {
+        let (bucket, key) = (url.get(..at)?, ObjectKey::parse(url.get(at + 1..)?).ok()?);
+        key::parse_data(&key).map(|_| (bucket, key))
+    })
+}
+
 fn failure(args: &InspectArgs, error: &ObjectError) -> Failure {
     let exit = match error {
         ObjectError::Missing => Exit::NotFound,
-        ObjectError::Unreadable(_) => Exit::Unreachable,
+        ObjectError::Unanswered(_) | ObjectError::Unreadable(_) => Exit::Unreachable,
         ObjectError::Damaged(_) => Exit::Wrong,
     };
     let no_file = if matches!(error, ObjectError::Missing) { "there is no such file here, and as a key " } else { "" };

@@ -56,6 +56,7 @@ impl RowsArgs {
         let catalog = opened.map_err(|error| match error {
             OpenError::Url { .. } => Failure::usage(error),
             OpenError::Missing { .. } => Failure::new(Exit::NotFound, error),
+            OpenError::Storage { ref source, .. } if source.is_damage() => Failure::new(Exit::Wrong, error),
             OpenError::Storage { .. } => Failure::new(Exit::Unreachable, error),
             _ => Failure::failed(error),
         })?;

@@ -103,6 +103,8 @@ fn start_failure(error: &StartError) -> Failure {
         StartError::DataDir(DataDirError::Foreign { .. })
         | StartError::OpenBucket(OpenError::BadUrl { .. } | OpenError::Setting { .. })
         | StartError::OpenCatalog(catalog::OpenError::Url { .. }) => Exit::Usage,
+        StartError::OpenCatalog(catalog::OpenError::Storage { source, .. }) if source.is_damage() => Exit::Failed,
+        StartError::Bucket(refused) if refused.bucket_error().is_some_and(is_away) => Exit::Unreachable,
         StartError::OpenCatalog(catalog::OpenError::Storage { .. }) | StartError::Lineage(_) => Exit::Unreachable,
         StartError::SelfTest(error) if error.source.as_ref().is_some_and(is_away) => Exit::Unreachable,
         _ => Exit::Failed,

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use crate::object_storage::{Bucket, ObjectKey};
+use crate::object_storage::{Bucket, BucketError, ErrorKind, ObjectKey};
 use crate::tiering::digest::{Digest, RecordDigest};
 use crate::tiering::parquet::{Footer, FooterError, RowGroup};
 
@@ -38,6 +38,9 @@ pub enum ObjectError {
     /// It is not there.
     #[error("it is missing from the bucket")]
     Missing,
+    /// The bucket does not answer.
+    #[error("{0}")]
+    Unanswered(String),
     /// The bucket does not give it.
     #[error("{0}")]
     Unreadable(String),
@@ -46,22 +49,26 @@ pub enum ObjectError {
     Damaged(String),
 }
 
+impl From<BucketError> for ObjectError {
+    fn from(error: BucketError) -> Self {
+        match error.kind() {
+            ErrorKind::Unavailable | ErrorKind::TimedOut => Self::Unanswered(error.to_string()),
+            _ => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
 impl Place {
     async fn size(&self) -> Result<u64, ObjectError> {
         match self {
-            Self::Object(bucket, key) => {
-                let size = bucket.size(key).await.map_err(|error| ObjectError::Unreadable(error.to_string()))?;
-                size.ok_or(ObjectError::Missing)
-            }
+            Self::Object(bucket, key) => bucket.size(key).await?.ok_or(ObjectError::Missing),
             Self::Bytes(bytes) => Ok(bytes.len() as u64),
         }
     }
 
     async fn read(&self, range: std::ops::Range<u64>) -> Result<Bytes, ObjectError> {
         match self {
-            Self::Object(bucket, key) => {
-                bucket.get_range(key, range).await.map_err(|error| ObjectError::Unreadable(error.to_string()))
-            }
+            Self::Object(bucket, key) => Ok(bucket.get_range(key, range).await?),
             Self::Bytes(bytes) => {
                 let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(bytes.len());
                 Ok(bytes.slice(at(range.start)..at(range.end)))

@@ -22,6 +22,8 @@ use super::segment_object::{ObjectError, Place, SegmentObject};
 
 /// Objects that are checked at once.
 const AT_ONCE: usize = 4;
+/// The kind of a finding that says nothing about the object: the bucket did not answer.
+const UNANSWERED: &str = "unanswered";
 
 /// What to verify.
 #[derive(Debug, Args)]
@@ -46,7 +48,7 @@ pub struct VerifyArgs {
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Finding {
-    /// What kind: missing, damaged, unreadable, mismatch, gap, unknown.
+    /// What kind: missing, damaged, unreadable, unanswered, mismatch, gap, unknown.
     kind: &'static str,
     /// Where.
     place: String,
@@ -115,7 +117,17 @@ fn report(args: &VerifyArgs, verified: &Verified) -> Result<(), Failure> {
             verified.good_segments
         ))?;
     }
-    match verified.findings.len() {
+    outcome(&verified.findings)
+}
+
+/// Where all that was found is that the bucket is away, nothing is wrong with what was checked: it was not.
+fn outcome(findings: &[Finding]) -> Result<(), Failure> {
+    let unanswered = findings.iter().filter(|finding| finding.kind == UNANSWERED).count();
+    if unanswered > 0 && unanswered == findings.len() {
+        let text = format!("the bucket did not answer: {unanswered} segments were not checked; nothing was changed");
+        return Err(Failure::new(Exit::Unreachable, text));
+    }
+    match findings.len() {
         0 => Ok(()),
         1 => Err(Failure::new(Exit::Wrong, "1 finding; nothing was changed")),
         count => Err(Failure::new(Exit::Wrong, format!("{count} findings; nothing was changed"))),
@@ -190,6 +202,7 @@ async fn check_object(
 ) -> Result<(), (&'static str, String)> {
     let wrong = |error: ObjectError| match error {
         ObjectError::Missing => ("missing", error.to_string()),
+        ObjectError::Unanswered(_) => (UNANSWERED, error.to_string()),
         ObjectError::Unreadable(_) => ("unreadable", error.to_string()),
         ObjectError::Damaged(_) => ("damaged", error.to_string()),
     };
@@ -255,6 +268,7 @@ async fn unknown(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object_storage::{BucketError, ErrorKind, Operation};
 
     fn row(base_offset: i64, end_offset: i64) -> ShownSegment {
         ShownSegment { base_offset, end_offset, ..ShownSegment::default() }
@@ -263,6 +277,20 @@ mod tests {
     fn found(log_start_offset: i64, tiered_to: i64, rows: &[ShownSegment]) -> Vec<String> {
         let tier = ShownTier { log_start_offset, tiered_to: Some(tiered_to), ..ShownTier::default() };
         gaps(&tier, rows).into_iter().map(|finding| finding.text).collect()
+    }
+
+    #[test]
+    fn a_bucket_that_is_away_is_not_a_damaged_one() {
+        let finding = |kind| Finding { kind, place: "x".to_owned(), text: "y".to_owned() };
+        let exit = |kinds: &[&'static str]| {
+            let findings: Vec<Finding> = kinds.iter().copied().map(finding).collect();
+            outcome(&findings).err().map(|failure| failure.exit)
+        };
+        assert_eq!(exit(&[]), None);
+        assert_eq!(exit(&[UNANSWERED, UNANSWERED]), Some(Exit::Unreachable));
+        assert_eq!(exit(&[UNANSWERED, "damaged"]), Some(Exit::Wrong));
+        let away = BucketError::new(ErrorKind::Unavailable, Operation::Size, "k", "connection refused");
+        assert!(matches!(ObjectError::from(away), ObjectError::Unanswered(_)));
     }
 
     #[test]

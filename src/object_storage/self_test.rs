@@ -21,7 +21,7 @@ use rand::{Rng, SeedableRng};
 use ulid::Ulid;
 
 use super::bucket::Bucket;
-use super::error::{BucketError, ControlError, ErrorKind};
+use super::error::{BucketError, ControlError, ErrorKind, Operation};
 use super::key;
 use super::store::{Expect, Part, UnfinishedUploads, Version};
 
@@ -56,6 +56,14 @@ struct Failed {
     source: Option<BucketError>,
 }
 
+impl Failed {
+    /// Whether the write that failed may have left something: not where the store has refused it.
+    fn may_have_written(&self) -> bool {
+        let kind = self.source.as_ref().map(BucketError::kind);
+        !matches!(kind, Some(ErrorKind::NoBucket | ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Invalid))
+    }
+}
+
 fn lacks(what: &str, remedy: &'static str) -> Failed {
     Failed { lacks: what.to_owned(), remedy, source: None }
 }
@@ -87,10 +95,21 @@ impl Bucket {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
         let random = StdRng::seed_from_u64(self.seed ^ now_ms).random::<u128>();
         let run = Ulid::from_parts(now_ms, random);
-        let tested = self.steps(run).await;
-        if tested.is_err() {
-            self.remove_what_is_left(run).await;
-        }
+        let tested = match self.first_write(run).await {
+            Ok(first) => {
+                let tested = self.steps(run, first).await;
+                if tested.is_err() {
+                    self.remove_what_is_left(run).await;
+                }
+                tested
+            }
+            Err(failed) => {
+                if failed.may_have_written() {
+                    self.remove_what_is_left(run).await;
+                }
+                Err(failed)
+            }
+        };
         tested.map_err(|Failed { lacks, remedy, source }| SelfTestError {
             bucket: self.describe(),
             lacks,
@@ -99,8 +118,8 @@ impl Bucket {
         })
     }
 
-    async fn steps(&self, run: Ulid) -> Result<SelfTestReport, Failed> {
-        self.control_files(run).await?;
+    async fn steps(&self, run: Ulid, first: Version) -> Result<SelfTestReport, Failed> {
+        self.control_files(run, first).await?;
         self.uploads(run).await?;
         let mut left = self.list(&key::self_test_prefix(run));
         match left.try_next().await {
@@ -114,17 +133,25 @@ impl Bucket {
         Ok(SelfTestReport { warnings: self.warnings().await })
     }
 
-    /// Conditional create and update, ranged read, list, delete.
-    async fn control_files(&self, run: Ulid) -> Result<(), Failed> {
+    /// A conditional create: the first that anybody is asked.
+    async fn first_write(&self, run: Ulid) -> Result<Version, Failed> {
         let key = key::self_test(run, "control.json");
         let created = tokio::select! {
             created = self.write_control(&key, Bytes::from_static(b"first"), Expect::Absent) => created,
             () = self.clock.sleep(FIRST_ANSWER) => {
                 let what = format!("no answer within {} seconds", FIRST_ANSWER.as_secs());
-                return Err(lacks(&what, "check that its endpoint can be reached from here (AWS_ENDPOINT_URL, AWS_REGION, proxies)"));
+                let remedy = "check that its endpoint can be reached from here (AWS_ENDPOINT_URL, AWS_REGION, proxies) and \
+                              that credentials are set";
+                let error = BucketError::new(ErrorKind::TimedOut, Operation::WriteControl, key.as_str(), what.as_str());
+                return Err(Failed { lacks: what, remedy, source: Some(error) });
             }
         };
-        let first = created.map_err(|error| not_written("writing an object", error))?;
+        created.map_err(|error| not_written("writing an object", error))
+    }
+
+    /// Conditional update, ranged read, list, delete.
+    async fn control_files(&self, run: Ulid, first: Version) -> Result<(), Failed> {
+        let key = key::self_test(run, "control.json");
         self.must_conflict(&key, Expect::Absent, "a conditional create over an object that is there was accepted")
             .await?;
         let second = self.write_control(&key, Bytes::from_static(b"second"), Expect::Version(first.clone())).await;

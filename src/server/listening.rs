@@ -28,10 +28,19 @@ pub struct Server {
 
 /// The front end could not be started.
 #[derive(Debug, thiserror::Error)]
-#[error("listening on {address}: {source}; is another broker running there?")]
+#[error("listening on {address}: {source}{}", taken_by(.source))]
 pub struct BindError {
     address: String,
     source: io::Error,
+}
+
+/// What may help, where the system's own words do not say it.
+fn taken_by(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; is another broker running there?",
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address.",
+        _ => ".",
+    }
 }
 
 impl Server {

@@ -156,6 +156,12 @@ fn what_a_bucket_or_a_catalog_lacks_is_told_with_the_remedy() {
     start(&["--bucket", "ftp://somewhere"]).expect(2, "s3://bucket/prefix");
     start(&["--catalog", "mysql://somewhere"]).expect(2, "sqlite://PATH");
     start(&["--catalog", "postgres://nobody@127.0.0.1:1/x"]).expect(4, "127.0.0.1:1");
+    for no_file in ["sqlite:", "sqlite://"] {
+        start(&["--catalog", no_file]).expect(2, "sqlite://PATH");
+    }
+    home.write("garbage.db", &"no database at all ".repeat(500));
+    start(&["--catalog", "sqlite://garbage.db"]).expect(1, "is damaged, or no catalog");
+    home.run(&["segments", "list", "--catalog", "sqlite://garbage.db"]).expect(5, "is damaged, or no catalog");
 }
 
 #[test]

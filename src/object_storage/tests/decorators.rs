@@ -257,10 +257,21 @@ async fn the_self_test_leaves_nothing_and_names_what_is_missing() {
 }
 
 #[tokio::test]
+async fn a_write_that_was_refused_is_not_looked_for() {
+    for (kind, deletes) in [(ErrorKind::NoBucket, 0), (ErrorKind::Denied, 0), (ErrorKind::Full, 3)] {
+        let stage = stage();
+        stage.plan.add(Fault::new(Effect::Fail(kind)).on(Operation::WriteControl));
+        stage.bucket.self_test().await.unwrap_err();
+        assert_eq!(stage.bucket.counts().of(Operation::Delete).requests, deletes, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn a_self_test_of_a_silent_bucket_ends_soon() {
     let stage = stage();
     stage.plan.add(Fault::new(Effect::BlackHole));
     let error = stage.run(stage.bucket.self_test()).await.unwrap_err();
     assert!(error.to_string().contains("no answer within 20 seconds"), "{error}");
+    assert_eq!(error.source.map(|source| source.kind()), Some(ErrorKind::TimedOut), "it is away, not wrong");
     assert!(stage.clock.monotonic() < Duration::from_secs(25));
 }
