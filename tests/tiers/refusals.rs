@@ -61,6 +61,19 @@ async fn an_empty_catalog_beside_a_full_bucket() {
     }
     let error = refused(&other, "data", "catalog.db").await;
     assert!(matches!(error, BucketRefused::EmptyCatalog { .. }), "{error}");
+    // Nor is it empty for the catalog that belongs to it.
+    copy_catalog(&home.path("catalog.db"), &other.path("own.db"));
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-r")
+            .args([home.path("data"), other.path("own-data")])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let error = refused(&other, "own-data", "own.db").await;
+    assert!(matches!(error, BucketRefused::LostClusterFile { .. }), "{error}");
+    assert!(error.to_string().contains("cluster.json") && !error.to_string().contains("is empty"), "{error}");
     home.start().await.stop().await;
 }
 

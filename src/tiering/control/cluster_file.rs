@@ -98,9 +98,31 @@ pub enum BucketRefused {
         /// How it shows.
         how: &'static str,
     },
+    /// The catalog names objects, and the bucket has some, but no word of whose they are.
+    #[error(
+        "the bucket {bucket} holds a history (there is '{found}'), but '{lost}', which says whose, is gone: give it back, from the store's older versions or a copy of the bucket; or give the bucket that the catalog's history lies in (--bucket)"
+    )]
+    LostClusterFile {
+        /// Which bucket.
+        bucket: String,
+        /// The first object of a history.
+        found: String,
+        /// The key of the control file.
+        lost: String,
+    },
     /// A control file is a newer version's, or not one.
     #[error(transparent)]
     ControlFile(#[from] ControlFileError),
+}
+
+impl BucketRefused {
+    /// What the bucket said, where it could not be asked.
+    pub fn bucket_error(&self) -> Option<&BucketError> {
+        match self {
+            Self::ControlFile(ControlFileError::Bucket(error)) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl From<BucketError> for BucketRefused {
@@ -119,19 +141,31 @@ pub async fn check(bucket: &Bucket, known: Option<&ClusterRow>, names_objects: b
             Err(BucketRefused::EmptyCatalog { bucket: shown, owner: format!("cluster {}", file.cluster_id) })
         }
         (Some(file), Some(row)) => judge(&file, row, shown),
-        (None, Some(_)) if names_objects => Err(BucketRefused::EmptyBucket { bucket: shown }),
-        (None, Some(_)) => Ok(()),
-        (None, None) => {
-            // Without its file, topics and objects still show that somebody's history is here.
-            for prefix in [key::topic_files(), key::all_topics()] {
-                if let Some(found) = bucket.list(&prefix).try_next().await? {
-                    let owner = format!("a cluster that has lost its control file (there is '{}')", found.key);
-                    return Err(BucketRefused::EmptyCatalog { bucket: shown, owner });
-                }
+        (None, Some(_)) if names_objects => Err(match history(bucket).await? {
+            Some(found) => {
+                BucketRefused::LostClusterFile { bucket: shown, found, lost: key::cluster().as_str().to_owned() }
             }
-            Ok(())
+            None => BucketRefused::EmptyBucket { bucket: shown },
+        }),
+        (None, Some(_)) => Ok(()),
+        (None, None) => match history(bucket).await? {
+            Some(found) => {
+                let owner = format!("a cluster that has lost its control file (there is '{found}')");
+                Err(BucketRefused::EmptyCatalog { bucket: shown, owner })
+            }
+            None => Ok(()),
+        },
+    }
+}
+
+/// What shows, without the cluster's file, that somebody's history is here: a topic's file or an object.
+async fn history(bucket: &Bucket) -> Result<Option<String>, BucketError> {
+    for prefix in [key::topic_files(), key::all_topics()] {
+        if let Some(found) = bucket.list(&prefix).try_next().await? {
+            return Ok(Some(found.key.as_str().to_owned()));
         }
     }
+    Ok(None)
 }
 
 fn judge(file: &ClusterFile, row: &ClusterRow, bucket: String) -> Result<(), BucketRefused> {
