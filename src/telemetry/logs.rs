@@ -5,7 +5,7 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -39,6 +39,16 @@ pub enum LogsError {
         /// Why not.
         source: ParseError,
     },
+    /// A word that would be taken for a target that nobody has, and silence everything.
+    #[error(
+        "the log filter '{filter}': '{word}' is no level (off, error, warn, info, debug, trace) and no TARGET=LEVEL; write for example info or warn,tidelog::tiering=debug"
+    )]
+    Word {
+        /// What was given.
+        filter: String,
+        /// Which part of it.
+        word: String,
+    },
     /// The process logs already.
     #[error("logs were started twice: {0}")]
     Twice(#[from] TryInitError),
@@ -54,9 +64,24 @@ impl LogOptions {
     }
 
     fn lines(&self) -> Result<EnvFilter, LogsError> {
+        if let Some(word) = stray_word(&self.filter) {
+            return Err(LogsError::Word { filter: self.filter.clone(), word: word.to_owned() });
+        }
         EnvFilter::try_new(format!("{QUIET},{}", self.filter))
             .map_err(|source| LogsError::Filter { filter: self.filter.clone(), source })
     }
+}
+
+/// A part of a filter that is neither a level nor a target of ours, and gives no level. Filters by span are left to
+/// `tracing`, commas stand inside them.
+fn stray_word(filter: &str) -> Option<&str> {
+    if filter.contains(['[', '{']) {
+        return None;
+    }
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let is_ours = |word: &str| word == "tidelog" || word.starts_with("tidelog::");
+    let mut words = filter.split(',').map(str::trim);
+    words.find(|word| !word.is_empty() && !word.contains('=') && !is_level(word) && !is_ours(word))
 }
 
 /// Starts logging, for the rest of the process. A panic becomes a log line too.
@@ -78,4 +103,22 @@ pub fn start_logs(options: &LogOptions) -> Result<(), LogsError> {
         tracing::error!(%panic, %backtrace, "a thread panicked");
     }));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_would_silence_everything_is_refused() {
+        let check = |filter: &str| LogOptions { format: LogFormat::Text, filter: filter.to_owned() }.check();
+        for fine in ["", "info", "WARN", "off", "warn,tidelog::tiering=debug", "tidelog::log", "hyper=warn, info"] {
+            assert!(check(fine).is_ok(), "{fine}");
+        }
+        for (stray, word) in [("nonsense", "nonsense"), ("inof", "inof"), ("warn,tidelogs", "tidelogs")] {
+            let error = check(stray).unwrap_err().to_string();
+            assert!(error.contains(&format!("'{word}' is no level")), "{error}");
+        }
+        assert!(matches!(check("tidelog=blah"), Err(LogsError::Filter { .. })));
+    }
 }

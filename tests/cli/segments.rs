@@ -61,6 +61,10 @@ fn segments_are_listed_inspected_and_verified() {
     let by_key = scene.json(&["segments", "inspect", key, "--records"]);
     let by_file = scene.json(&["segments", "inspect", file.to_str().unwrap(), "--records"]);
     assert_eq!(by_key, by_file);
+    let url = segments[1]["url"].as_str().unwrap();
+    assert_eq!(scene.json(&["segments", "inspect", url, "--records"]), by_key);
+    scene.run(&["segments", "inspect", "s3://bucket/other.parquet"]).expect(2, "no URL of a segment");
+    scene.run(&["segments", "inspect", "/nowhere/x.parquet"]).expect(3, "there is no such file here");
     assert_eq!((&by_key["digest"], &by_key["topic"]), (&segments[1]["digest"], &"t".into()));
     assert_eq!(by_key["predecessor_digest"], segments[0]["digest"]);
     assert_eq!(by_key["records_checked"], true);

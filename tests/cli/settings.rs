@@ -30,6 +30,7 @@ fn mistakes_are_told_before_anything_is_made() {
     refused(&home, &["--listen", "9092"], &[]).expect(2, "HOST:PORT");
     refused(&home, &["--advertise", "0.0.0.0:9092"], &[]).expect(2, "cannot connect to every interface");
     refused(&home, &["--log", "tidelog=loud"], &[]).expect(2, "log filter");
+    refused(&home, &[], &[("TIDELOG_LOG", "inof")]).expect(2, "'inof' is no level");
     refused(&home, &[], &[("TIDELOG_LISTEN", "nowhere")]).expect(2, "TIDELOG_LISTEN: listeners=nowhere");
     refused(&home, &["--no-such-flag"], &[]).expect(2, "--no-such-flag");
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "nothing was made");
