@@ -3,9 +3,9 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, kill_process};
 
-use crate::home::Home;
+use crate::home::{Home, stopping_signals};
 
 #[test]
 fn the_whole_job_is_done_and_shown() {
@@ -30,7 +30,7 @@ fn the_whole_job_is_done_and_shown() {
 
 #[test]
 fn a_demo_that_is_stopped_takes_its_folder_with_it() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for signal in stopping_signals() {
         let home = Home::new();
         let mut command = home.command(&["demo", "--size", "4096"]);
         let mut demo = command.env("TMPDIR", home.path()).stdout(Stdio::piped()).spawn().unwrap();

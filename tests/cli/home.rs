@@ -14,6 +14,16 @@ pub struct Home {
     folder: TempDir,
 }
 
+/// Signals that stop a command. SIGHUP stops none that was begun under `nohup`, and neither does it those that this process
+/// begins then.
+pub fn stopping_signals() -> Vec<Signal> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    let stopping = [Signal::TERM, Signal::INT, Signal::HUP].into_iter();
+    stopping.filter(|signal| ignored & 1 << (signal.as_raw() - 1) == 0).collect()
+}
+
 impl Home {
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }

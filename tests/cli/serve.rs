@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::home::Home;
+use crate::home::{Home, stopping_signals};
 use crate::scene::Scene;
 use crate::server::SERVER;
 
 #[test]
 fn a_broker_tells_where_everything_is_and_ends_with_0_when_asked() {
-    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+    for signal in stopping_signals() {
         let home = Home::new();
         let serving = home.serve(&[]);
         let data = home.path().canonicalize().unwrap().join("tidelog-data");
