@@ -1,9 +1,10 @@
 //! Layer 3: the log across tiers.
 //!
 //! In reading order: which tier has an offset ([`router`], over the objects of a [`manifest`]); a partition over both
-//! ([`tiered_log`]) and what all of them share ([`tiers`]); how a range goes into the bucket (`uploader`), comes back
-//! (`cold_read`, `reader`, `lookup`), and goes for good (`expire`, `deleter`, `sweep`); what a start asks (`lineage`,
-//! [`control`]); what can be shown ([`status`]). How records lie in an object is known to [`parquet`] alone.
+//! ([`tiered_log`]) and what all of them share ([`tiers`]); which range goes into the bucket next (`upload_choice`) and how
+//! (`uploader`, `encoding_job`), how it comes back (`cold_read`, `reader`, `lookup`), and how it goes for good (`expire`,
+//! `deleter`, `sweep`); what a start asks (`lineage`, [`control`]); what can be shown ([`status`]). How records lie in an
+//! object is known to [`parquet`] alone.
 
 pub mod digest;
 pub mod parquet;
@@ -18,8 +19,12 @@ pub mod tiers;
 mod backoff;
 mod pressure;
 mod skip;
+mod upload_choice;
 mod upload_queue;
 mod upload_state;
+
+mod encoding_job;
+mod upload_error;
 mod uploader;
 
 mod cold_read;

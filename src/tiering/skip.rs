@@ -20,8 +20,9 @@ use std::time::Duration;
 use crate::log::TieredTo;
 use crate::model::Offset;
 
+use super::encoding_job::Content;
 use super::tiered_log::TieredLog;
-use super::uploader::Content;
+use super::upload_error::UploadError;
 
 /// How long a skip waits for an upload that is under way.
 const SKIP_WAITS: Duration = Duration::from_millis(50);
@@ -81,7 +82,7 @@ impl TieredLog {
     }
 
     async fn skip_now(self: &Arc<Self>, to: Offset) -> Result<u64, SkipError> {
-        let failed = |error: super::uploader::UploadError| SkipError::Failed(error.to_string());
+        let failed = |error: UploadError| SkipError::Failed(error.to_string());
         // First, because what seemed to have failed may be part of the log: then it is not given up.
         self.end_unfinished().await.map_err(failed)?;
         let TieredTo::Known(tiered_to) = self.view().tiered else { return Err(SkipError::NotTiered) };

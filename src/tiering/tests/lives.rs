@@ -8,7 +8,7 @@ use super::stage::{Stage, batch, config};
 use crate::log::TieredTo;
 use crate::model::{Codec, Offset, TopicConfig};
 use crate::object_storage::{Effect, ErrorKind, Fault, Operation};
-use crate::tiering::uploader::UploadError;
+use crate::tiering::upload_error::UploadError;
 use crate::tiering::{SkipError, TieringOptions};
 
 async fn with(change: impl FnOnce(&mut TopicConfig)) -> Stage {
