@@ -28,13 +28,15 @@ pub enum Operation {
     FinishUpload,
     /// Dropping the parts.
     AbortUpload,
+    /// Asking which uploads of an object were begun.
+    ListUploads,
     /// Asking for the bucket's own rules.
     Rules,
 }
 
 impl Operation {
     /// All of them, in order of declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Read,
         Self::ReadBack,
         Self::ReadControl,
@@ -46,6 +48,7 @@ impl Operation {
         Self::WritePart,
         Self::FinishUpload,
         Self::AbortUpload,
+        Self::ListUploads,
         Self::Rules,
     ];
 
@@ -63,6 +66,7 @@ impl Operation {
             Self::WritePart => "write_part",
             Self::FinishUpload => "finish_upload",
             Self::AbortUpload => "abort_upload",
+            Self::ListUploads => "list_uploads",
             Self::Rules => "rules",
         }
     }

@@ -318,6 +318,21 @@ impl Store for FileStore {
         self.run(Operation::AbortUpload, key.as_str(), abort).await
     }
 
+    async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<UploadId>, BucketError> {
+        let name = key.clone();
+        let list = move |folder: &Folder| {
+            let path = folder.path(&name);
+            let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+            let entries = match folder.disk.read_dir(parent_of(&path)) {
+                Err(error) if matches!(error.kind(), IoKind::NotFound | IoKind::NotADirectory) => return Ok(Vec::new()),
+                other => other?,
+            };
+            let numbers = entries.iter().filter_map(|entry| unfinished(&entry.name).filter(|(name, _)| *name == file));
+            Ok(numbers.map(|(_, number)| UploadId(number.to_owned())).collect())
+        };
+        self.run(Operation::ListUploads, key.as_str(), list).await
+    }
+
     async fn unfinished_uploads(&self) -> Result<UnfinishedUploads, BucketError> {
         Ok(UnfinishedUploads::EndByThemselves)
     }

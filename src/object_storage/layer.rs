@@ -54,6 +54,7 @@ impl Answer for u64 {}
 impl Answer for Page {}
 impl Answer for Version {}
 impl Answer for UploadId {}
+impl Answer for Vec<UploadId> {}
 impl Answer for PartTag {}
 impl Answer for UnfinishedUploads {}
 
@@ -136,6 +137,11 @@ impl<L: Layer> Store for Layered<L> {
     async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), BucketError> {
         let call = Call { operation: Operation::AbortUpload, key: key.as_str(), bytes: 0 };
         self.layer.around(call, &|| self.inner.abort_upload(key, upload)).await
+    }
+
+    async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<UploadId>, BucketError> {
+        let call = Call { operation: Operation::ListUploads, key: key.as_str(), bytes: 0 };
+        self.layer.around(call, &|| self.inner.uploads_of(key)).await
     }
 
     async fn unfinished_uploads(&self) -> Result<UnfinishedUploads, BucketError> {

@@ -68,11 +68,6 @@ impl MemoryStore {
         self.state.lock().uploads.keys().cloned().collect()
     }
 
-    /// Ends all of those, as a store's own rule does after some days.
-    pub fn end_uploads(&self) {
-        self.state.lock().uploads.clear();
-    }
-
     fn object(&self, operation: Operation, key: &ObjectKey) -> Result<Object, BucketError> {
         self.state.lock().objects.get(key.as_str()).cloned().ok_or_else(|| not_found(operation, key))
     }
@@ -184,6 +179,12 @@ impl Store for MemoryStore {
     async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), BucketError> {
         self.state.lock().uploads.remove(&(key.to_string(), upload.0.clone()));
         Ok(())
+    }
+
+    async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<UploadId>, BucketError> {
+        let state = self.state.lock();
+        let begun = state.uploads.keys().filter(|(of, _)| of == key.as_str());
+        Ok(begun.map(|(_, id)| UploadId(id.clone())).collect())
     }
 
     async fn unfinished_uploads(&self) -> Result<UnfinishedUploads, BucketError> {

@@ -23,6 +23,7 @@ mod place;
 mod plain;
 mod s3;
 mod surroundings;
+mod uploads;
 mod xml;
 
 use std::fmt::Debug;
@@ -93,6 +94,8 @@ trait Ways: Debug + Send + Sync + 'static {
     async fn begin_upload(&self, path: &Path) -> Result<String, Cause>;
     /// Removes one object.
     async fn delete(&self, path: &Path) -> Result<(), Cause>;
+    /// The ids of the uploads of one object that were begun and neither finished nor aborted.
+    async fn uploads_of(&self, path: &Path) -> Result<Vec<String>, Cause>;
     /// Whether uploads below `prefix` that nobody finished end by themselves.
     async fn unfinished_uploads(&self, prefix: &str) -> Result<UnfinishedUploads, Cause>;
 }
@@ -270,6 +273,13 @@ impl Store for Remote {
         let path = self.path(Operation::AbortUpload, key)?;
         let aborted = self.control.abort_multipart(&path, &upload.0).await;
         absent_is_fine(aborted.map_err(|error| failure(&error, Operation::AbortUpload, key.as_str())))
+    }
+
+    async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<UploadId>, BucketError> {
+        let path = self.path(Operation::ListUploads, key)?;
+        let begun = self.ways.uploads_of(&path).await;
+        let begun = begun.map_err(|cause| failure(&*cause, Operation::ListUploads, key.as_str()))?;
+        Ok(begun.into_iter().map(UploadId).collect())
     }
 
     async fn unfinished_uploads(&self) -> Result<UnfinishedUploads, BucketError> {

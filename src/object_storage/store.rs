@@ -97,7 +97,7 @@ pub enum UnfinishedUploads {
     EndByThemselves,
     /// A rule ends them.
     EndedByRule,
-    /// No rule: what a crash leaves before its id was noted is paid for until somebody looks.
+    /// No rule: what was begun by a request whose answer got lost is paid for until somebody looks.
     Kept,
     /// Could not be found out.
     Unknown(String),
@@ -132,6 +132,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn finish_upload(&self, key: &ObjectKey, upload: &UploadId, tags: &[PartTag]) -> Result<(), BucketError>;
     /// Drops what was sent; fine where there is no such upload.
     async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), BucketError>;
+    /// The uploads of `key` that were begun and neither finished nor aborted; none where they have no names.
+    async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<UploadId>, BucketError>;
     /// Asks the bucket whether unfinished uploads end by themselves.
     async fn unfinished_uploads(&self) -> Result<UnfinishedUploads, BucketError>;
 }

@@ -196,8 +196,7 @@ impl Tiers {
         if self.is_writing(row.head.id) {
             return false;
         }
-        let was_live = !row.content.digest.is_empty();
-        if !was_live {
+        if !was_live(row) {
             return true;
         }
         let grace_ms = match self.member(row.head.tp) {
@@ -232,7 +231,7 @@ impl Tiers {
 
     async fn end_object(&self, row: &SegmentRow) -> Result<(), RemoveError> {
         let key = ObjectKey::parse(&row.head.object_key).map_err(|error| RemoveError::BadKey(error.to_string()))?;
-        self.clear_away(&key, row.upload_id.as_deref()).await?;
+        self.clear_away(&key, row.upload_id.as_deref(), was_live(row)).await?;
         self.options.steps.reached(Step::ObjectGone).await;
         if self.parts.bucket.size(&key).await?.is_some() {
             return Err(RemoveError::StillThere(key));
@@ -243,11 +242,40 @@ impl Tiers {
         Ok(())
     }
 
-    /// Ends an upload and removes its object, whichever of the two there is.
-    pub(super) async fn clear_away(&self, key: &ObjectKey, upload_id: Option<&str>) -> Result<(), BucketError> {
+    /// Ends an upload and removes its object, whichever of the two there is. What never was part of the log may have been
+    /// begun by a request whose answer nobody noted: its uploads are looked for by its key.
+    pub(super) async fn clear_away(
+        &self,
+        key: &ObjectKey,
+        upload_id: Option<&str>,
+        was_live: bool,
+    ) -> Result<(), BucketError> {
+        let bucket = &self.parts.bucket;
         if let Some(upload_id) = upload_id {
-            self.parts.bucket.abort_upload(key, upload_id).await?;
+            bucket.abort_upload(key, upload_id).await?;
         }
-        self.parts.bucket.delete(key).await
+        if !was_live {
+            for upload_id in self.uploads_of(key).await? {
+                bucket.abort_upload(key, &upload_id).await?;
+            }
+        }
+        bucket.delete(key).await
     }
+
+    /// None where the bucket does not say: it has told so at the start (`object_storage::self_test`), and its own rule is
+    /// all that ends them.
+    async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<String>, BucketError> {
+        match self.parts.bucket.uploads_of(key).await {
+            Err(error) if !error.kind().is_retriable() && error.kind() != ErrorKind::NoBucket => {
+                tracing::debug!(%error, %key, "unfinished uploads of an object cannot be listed");
+                Ok(Vec::new())
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// Whether its object was part of the log once: only a whole one has a digest.
+fn was_live(row: &SegmentRow) -> bool {
+    !row.content.digest.is_empty()
 }

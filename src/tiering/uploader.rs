@@ -226,7 +226,7 @@ impl TieredLog {
             }
         }
         steps.reached(Step::GivenUp).await;
-        self.tiers.clear_away(&attempt.key, attempt.upload_id.as_deref()).await?;
+        self.tiers.clear_away(&attempt.key, attempt.upload_id.as_deref(), false).await?;
         if self.tiers.bucket().size(&attempt.key).await?.is_some() {
             return Err(UploadError::StillThere(attempt.key.clone()));
         }

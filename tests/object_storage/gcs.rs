@@ -55,7 +55,11 @@ async fn uploads_have_an_id_that_ends_them() {
     let finished = Canned::status(200)
         .header("etag", "\"e\"")
         .body("<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>");
-    let answers = vec![begun, written("1"), finished, Canned::status(204), Canned::status(404)];
+    let listed = Canned::status(200).body(
+        "<ListMultipartUploadsResult><Upload><Key>p/topics/x</Key><UploadId>id-2</UploadId></Upload>\
+         <Upload><Key>p/topics/xy</Key><UploadId>id-3</UploadId></Upload></ListMultipartUploadsResult>",
+    );
+    let answers = vec![begun, written("1"), finished, Canned::status(204), Canned::status(404), listed];
     let stub = Stub::start(answers).await;
     let bucket = bucket(&stub).await;
     let name = ObjectKey::parse("topics/x").unwrap();
@@ -65,6 +69,7 @@ async fn uploads_have_an_id_that_ends_them() {
     upload.finish().await.unwrap();
     bucket.abort_upload(&name, "id-1").await.unwrap();
     bucket.abort_upload(&name, "id-1").await.unwrap();
+    assert_eq!(bucket.uploads_of(&name).await.unwrap(), ["id-2"]);
     assert_eq!(
         stub.lines(),
         [
@@ -73,6 +78,7 @@ async fn uploads_have_an_id_that_ends_them() {
             "POST /b/p%2Ftopics%2Fx?uploadId=id-1",
             "DELETE /b/p%2Ftopics%2Fx?uploadId=id-1",
             "DELETE /b/p%2Ftopics%2Fx?uploadId=id-1",
+            "GET /b?prefix=p%2Ftopics%2Fx&uploads",
         ]
     );
 }

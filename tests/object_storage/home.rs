@@ -71,6 +71,10 @@ impl Home {
         self.server.as_ref().unwrap()
     }
 
+    pub fn is_in_process(&self) -> bool {
+        self.server.is_some()
+    }
+
     pub fn options(&self) -> BucketOptions {
         self.options.clone()
     }

@@ -120,6 +120,9 @@ async fn a_range_that_is_ignored_is_an_error() {
 const LISTED: &str = "<ListBucketResult><Contents><Key>{prefix}control.json</Key><Size>6</Size>\
                       <LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents></ListBucketResult>";
 
+const UPLOADS: &str = "<ListMultipartUploadsResult><Upload><Key>{prefix}</Key>\
+                       <UploadId>id-1</UploadId></Upload></ListMultipartUploadsResult>";
+
 /// The warnings of a self-test against a store that does everything right and has these rules.
 async fn warnings(rules: Canned) -> Vec<String> {
     let etag = |value: &str| Canned::status(200).header("etag", value);
@@ -133,7 +136,7 @@ async fn warnings(rules: Canned) -> Vec<String> {
     let read_and_removed =
         vec![etag("\"2\"").body("second"), Canned::status(200).body(LISTED), deleted(), gone(), gone()];
     let whole = vec![begun(), part(), finished(), middle("bytes 1-8/10", "12345678"), deleted(), gone(), gone()];
-    let aborted = vec![begun(), part(), deleted(), gone(), gone()];
+    let aborted = vec![begun(), part(), Canned::status(200).body(UPLOADS), deleted(), gone(), gone()];
     let end = vec![Canned::status(200).body("<ListBucketResult></ListBucketResult>"), rules];
     let stub = Stub::start([control, read_and_removed, whole, aborted, end].concat()).await;
     let report = bucket(&stub, |_| {}).await.self_test().await;

@@ -57,6 +57,32 @@ over_all! {
         assert_eq!(bucket.size(&key).await.unwrap(), Some(100));
     }
 
+    async fn uploads_whose_ids_nobody_noted_are_found_by_their_key(home: &Home) {
+        let bucket = home.open().await;
+        let (key, longer) = (name("begun"), name("begun.not"));
+        if home.is_in_process() {
+            let refused = bucket.uploads_of(&key).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+            return;
+        }
+        for seed in 0..2 {
+            let mut left = bucket.begin_upload(&key).await.unwrap();
+            left.write(bytes(PART_BYTES + 1, seed)).await.unwrap();
+        }
+        let mut other = bucket.begin_upload(&longer).await.unwrap();
+        let content = bytes(PART_BYTES + 1, 5);
+        other.write(content.clone()).await.unwrap();
+        for id in bucket.uploads_of(&key).await.unwrap() {
+            bucket.abort_upload(&key, &id).await.unwrap();
+        }
+        bucket.delete(&key).await.unwrap();
+        assert_eq!(bucket.uploads_of(&key).await.unwrap(), [""; 0]);
+        assert_eq!(bucket.size(&key).await.unwrap(), None);
+        // One of a key that only begins so goes on.
+        other.finish().await.unwrap();
+        assert_eq!(bucket.size(&longer).await.unwrap(), Some(content.len() as u64));
+    }
+
     async fn parts_and_ends_without_an_answer_are_sent_again(home: &Home) {
         let plan = FaultPlan::new();
         let bucket = home.open_with(|options| options.faults = Some(Arc::clone(&plan))).await;

@@ -107,6 +107,10 @@ impl Ways for AzureWays {
         Ok(())
     }
 
+    async fn uploads_of(&self, _: &Path) -> Result<Vec<String>, Cause> {
+        Ok(Vec::new())
+    }
+
     async fn unfinished_uploads(&self, _: &str) -> Result<UnfinishedUploads, Cause> {
         Ok(UnfinishedUploads::EndByThemselves)
     }

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use object_store::client::{HttpClient, HttpConnector as _};
+use object_store::client::{HttpClient, HttpConnector as _, HttpResponse};
 use object_store::gcp::{
     GcpCredential, GcpCredentialProvider, GoogleCloudStorage, GoogleCloudStorageBuilder, GoogleConfigKey,
 };
@@ -32,7 +32,7 @@ use super::answers::{Connector, ServerAnswer};
 use super::failure::{Cause, cause};
 use super::place::Place;
 use super::s3::{client_options, no_retries};
-use super::{Remote, Ways, lifecycle, plain};
+use super::{Remote, Ways, lifecycle, plain, uploads};
 
 const ENDPOINT: &str = "https://storage.googleapis.com";
 
@@ -67,7 +67,7 @@ pub(super) fn open(place: Place, options: &GcsOptions) -> Result<Remote, OpenErr
     let ways = GcsWays {
         http: Connector::new(&endpoint).connect(&client_options(&endpoint)).map_err(refused)?,
         credentials: Arc::clone(store.credentials()),
-        rules_url: format!("{base}/{}?lifecycle", place.bucket),
+        bucket_url: format!("{base}/{}", place.bucket),
         store: store.clone(),
     };
     Ok(Remote {
@@ -85,7 +85,16 @@ struct GcsWays {
     store: GoogleCloudStorage,
     http: HttpClient,
     credentials: GcpCredentialProvider,
-    rules_url: String,
+    bucket_url: String,
+}
+
+impl GcsWays {
+    async fn get(&self, query: &str) -> Result<HttpResponse, Cause> {
+        let mut request = plain::request("GET", &format!("{}?{query}", self.bucket_url))?;
+        let bearer = format!("Bearer {}", self.credentials.get_credential().await?.bearer);
+        request.headers_mut().insert("authorization", HeaderValue::from_str(&bearer)?);
+        Ok(self.http.execute(request).await?)
+    }
 }
 
 #[async_trait]
@@ -102,11 +111,13 @@ impl Ways for GcsWays {
         Ok(self.store.delete(path).await?)
     }
 
+    async fn uploads_of(&self, path: &Path) -> Result<Vec<String>, Cause> {
+        let answer = self.get(&uploads::query(path)).await?;
+        uploads::ids(&plain::text(answer).await?, path)
+    }
+
     async fn unfinished_uploads(&self, prefix: &str) -> Result<UnfinishedUploads, Cause> {
-        let mut request = plain::request("GET", &self.rules_url)?;
-        let bearer = format!("Bearer {}", self.credentials.get_credential().await?.bearer);
-        request.headers_mut().insert("authorization", HeaderValue::from_str(&bearer)?);
-        let refused = match self.http.execute(request).await {
+        let refused = match self.get("lifecycle").await {
             Ok(response) => {
                 let rules = plain::text(response).await?;
                 let ended = lifecycle::ends_unfinished(&rules, prefix);
@@ -114,14 +125,14 @@ impl Ways for GcsWays {
             }
             Err(refused) => refused,
         };
-        match cause::<ServerAnswer>(&refused) {
+        match cause::<ServerAnswer>(&*refused) {
             Some(answer @ ServerAnswer { status: 401 | 403, .. }) => {
                 Ok(UnfinishedUploads::Unknown(format!("{answer}; allow storage.buckets.get to have it looked at")))
             }
             Some(answer @ ServerAnswer { status: 400..=499 | 501, .. }) => {
                 Ok(UnfinishedUploads::Unknown(answer.to_string()))
             }
-            _ => Err(refused.into()),
+            _ => Err(refused),
         }
     }
 }

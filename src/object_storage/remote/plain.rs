@@ -1,4 +1,4 @@
-//! Requests that `object_store` has no call for: one object's removal, a bucket's own rules. Built here, signed by
+//! Requests that `object_store` has no call for: one object's removal, its uploads, a bucket's own rules. Built here, signed by
 //! each cloud in its way.
 
 use bytes::BytesMut;

@@ -33,7 +33,7 @@ use super::answers::{Connector, ServerAnswer};
 use super::failure::{Cause, cause};
 use super::place::Place;
 use super::surroundings::Surroundings;
-use super::{Remote, Ways, lifecycle, plain};
+use super::{Remote, Ways, lifecycle, plain, uploads};
 
 /// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -199,6 +199,11 @@ impl Ways for S3Ways {
 
     async fn delete(&self, path: &Path) -> Result<(), Cause> {
         self.send("DELETE", &format!("{}/{}", self.endpoint, plain::encoded(path))).await.map(|_| ())
+    }
+
+    async fn uploads_of(&self, path: &Path) -> Result<Vec<String>, Cause> {
+        let answer = self.send("GET", &format!("{}?{}", self.endpoint, uploads::query(path))).await?;
+        uploads::ids(&plain::text(answer).await?, path)
     }
 
     async fn unfinished_uploads(&self, prefix: &str) -> Result<UnfinishedUploads, Cause> {

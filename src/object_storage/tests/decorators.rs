@@ -257,6 +257,14 @@ async fn the_self_test_leaves_nothing_and_names_what_is_missing() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_lists_no_uploads_is_told_of_and_used() {
+    let stage = stage();
+    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Denied)).on(Operation::ListUploads));
+    let warnings = stage.bucket.self_test().await.unwrap().warnings;
+    assert!(matches!(warnings.as_slice(), [one] if one.contains("s3:ListBucketMultipartUploads")), "{warnings:?}");
+}
+
+#[tokio::test]
 async fn a_write_that_was_refused_is_not_looked_for() {
     for (kind, deletes) in [(ErrorKind::NoBucket, 0), (ErrorKind::Denied, 0), (ErrorKind::Full, 3)] {
         let stage = stage();
