@@ -2,12 +2,18 @@
 //! profile, and what the machine itself says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 use object_store::StaticCredentialProvider;
 use object_store::aws::{AwsCredential, AwsCredentialProvider};
@@ -20,6 +26,10 @@ use super::credentials::ChainCredentials;
 
 /// Where a server of one's own takes any region.
 const ANY_REGION: &str = "us-east-1";
+/// How long the machine's own metadata may take to answer. It is a step away where there is any; elsewhere many networks
+/// swallow what is sent to its address, and what was missing is then told after this.
+const METADATA_ANSWER: Duration = Duration::from_secs(2);
+const METADATA_CONNECT: Duration = Duration::from_secs(1);
 
 /// What was found.
 #[derive(Debug)]
@@ -55,15 +65,18 @@ impl Surroundings {
             (Some(region), _) => region,
             (None, Some(_)) => Region::from_static(ANY_REGION),
             (None, None) => ImdsRegionProvider::builder()
+                .imds_client(metadata(&ProviderConfig::default()))
                 .build()
                 .region()
                 .await
                 .ok_or("no region is set: set AWS_REGION, or region in the profile")?,
         };
-        let credentials: AwsCredentialProvider = match (&options.credentials, config.credentials_provider()) {
-            (Some(keys), _) => given(keys),
-            (None, Some(chain)) => Arc::new(ChainCredentials::new(chain, clock)),
-            (None, None) => return Err("there is no provider of AWS credentials".to_owned()),
+        let credentials: AwsCredentialProvider = match &options.credentials {
+            Some(keys) => given(keys),
+            None => {
+                refuse_half(&Env::real(), &Fs::real()).await?;
+                Arc::new(ChainCredentials::new(chain(&config, &region).await, clock))
+            }
         };
         Ok(Self {
             endpoint,
@@ -72,6 +85,46 @@ impl Surroundings {
             fips: config.use_fips().unwrap_or(false),
             dual_stack: config.use_dual_stack().unwrap_or(false),
         })
+    }
+}
+
+/// AWS's own chain, but for its patience with a machine that has no metadata.
+async fn chain(config: &SdkConfig, region: &Region) -> SharedCredentialsProvider {
+    let asking = ProviderConfig::default()
+        .with_region(Some(region.clone()))
+        .with_use_fips(config.use_fips())
+        .with_use_dual_stack(config.use_dual_stack());
+    let metadata = metadata(&asking);
+    let chain = DefaultCredentialsChain::builder().configure(asking).region(region.clone()).imds_client(metadata);
+    SharedCredentialsProvider::new(chain.build().await)
+}
+
+/// Asks once: whoever needs credentials asks again.
+fn metadata(asking: &ProviderConfig) -> imds::Client {
+    let client = imds::Client::builder().configure(asking).max_attempts(1);
+    client.connect_timeout(METADATA_CONNECT).read_timeout(METADATA_ANSWER).build()
+}
+
+/// Half a pair of keys, or a profile that is in no file: the chain would go on to other sources as if nobody had said
+/// anything, and end with other credentials than were meant, or with none and another reason.
+async fn refuse_half(env: &Env, fs: &Fs) -> Result<(), String> {
+    let set = |name: &str| env.get(name).is_ok_and(|value| !value.trim().is_empty());
+    let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+    // The chain takes this older name too.
+    match (set(id), set(secret) || (set(id) && set("SECRET_ACCESS_KEY"))) {
+        (true, true) => return Ok(()),
+        (true, false) => return Err(format!("{id} is set and {secret} is not: set both, or neither")),
+        (false, true) => return Err(format!("{secret} is set and {id} is not: set both, or neither")),
+        (false, false) => {}
+    }
+    let Some(named) = env.get("AWS_PROFILE").ok().filter(|name| !name.trim().is_empty()) else { return Ok(()) };
+    match aws_config::profile::load(fs, env, &Default::default(), None).await {
+        Ok(profiles) if profiles.get_profile(profiles.selected_profile()).is_none() => Err(format!(
+            "there is no profile '{named}' (AWS_PROFILE) in ~/.aws/config or ~/.aws/credentials: `aws configure list-profiles` \
+             shows those that there are"
+        )),
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("the AWS configuration cannot be read: {error}")),
     }
 }
 
@@ -121,5 +174,29 @@ mod tests {
             assert!(error.contains("AWS_ENDPOINT_URL"), "{error}");
         }
         assert_eq!(endpoint_url(" http://127.0.0.1:9000/ ").unwrap().as_str(), "http://127.0.0.1:9000/");
+    }
+
+    #[tokio::test]
+    async fn half_of_what_is_needed_is_an_error_of_its_own() {
+        let fs = Fs::from_slice(&[("/home/me/.aws/config", "[profile work]\nregion = eu-west-1\n")]);
+        let said = async |set: &[(&str, &str)]| {
+            let env = Env::from_slice(&[&[("HOME", "/home/me")], set].concat());
+            refuse_half(&env, &fs).await.err().unwrap_or_default()
+        };
+        let (id, secret) = (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s"));
+        assert!(said(&[id]).await.starts_with("AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not"));
+        assert!(said(&[secret, ("AWS_ACCESS_KEY_ID", " ")]).await.starts_with("AWS_SECRET_ACCESS_KEY is set and"));
+        assert!(said(&[("AWS_PROFILE", "wokr")]).await.starts_with("there is no profile 'wokr'"));
+        for fine in [
+            &[][..],
+            &[id, secret],
+            &[id, ("SECRET_ACCESS_KEY", "s")],
+            &[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")],
+            &[("AWS_PROFILE", "work")],
+            &[("AWS_PROFILE", "")],
+            &[id, secret, ("AWS_PROFILE", "wokr")],
+        ] {
+            assert_eq!(said(fine).await, "", "{fine:?}");
+        }
     }
 }
