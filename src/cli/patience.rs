@@ -4,12 +4,13 @@
 //! It is for others to know what may be tried again; here is only how long. What is told, is told once for each time that
 //! something is wrong, however many wait for the same broker.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::net::client::{ClientError, KafkaClient};
+use crate::net::client::KafkaClient;
 
 use super::output::tell;
 
@@ -42,7 +43,7 @@ impl Patience {
     }
 
     /// Whether to try again after an error, where nothing has gone well since `since`.
-    pub fn bears(&self, since: Duration, error: &ClientError) -> bool {
+    pub fn bears(&self, since: Duration, error: &dyn Display) -> bool {
         let waited = self.clock.monotonic().saturating_sub(since);
         if waited >= self.limit {
             return false;
@@ -68,6 +69,7 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
+    use crate::net::client::ClientError;
 
     static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 

@@ -1,7 +1,8 @@
 //! Reads partitions of a topic, by assignment: while what one fetch brought is looked at, the next is under way.
 //!
 //! # Retries
-//! What may be better after a look at who leads is tried again as long as [`Patience`] has it.
+//! What may be better after a look at who leads is tried again as long as [`Patience`] has it. So is what a broker has and
+//! does not give: one that waits for its bucket answers with nothing, and without an error.
 //!
 //! # Cancellation
 //! Dropping it ends its fetches.
@@ -31,6 +32,37 @@ pub struct Cursor {
     pub next: i64,
     /// Where reading ends; none follows for ever.
     pub end: Option<i64>,
+}
+
+/// Why nothing can be read on.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The partition has more, and none of it comes.
+    #[error(
+        "{topic}-{partition}: nothing comes from offset {next} on, and the log goes to {end}: its broker may wait for its bucket \
+         (tidelog tier status)"
+    )]
+    NothingComes { topic: Arc<str>, partition: i32, next: i64, end: i64 },
+}
+
+impl Trouble {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Client(error) => error.is_retriable(),
+            Self::NothingComes { .. } => true,
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Client(error) => error.into(),
+            Trouble::NothingComes { .. } => Self::new(Exit::Unreachable, trouble),
+        }
+    }
 }
 
 impl Cursor {
@@ -124,25 +156,29 @@ impl Reading {
         while let Some(answer) = self.under_way.join_next().await {
             let answer = answer.map_err(Failure::failed)?;
             self.busy.remove(&answer.leader);
-            let (arrived, failed) = self.advance(answer);
-            match failed {
-                None => {
-                    patience.answered();
-                    answered = clock.monotonic();
+            let (arrived, trouble) = self.advance(answer);
+            let is_well = trouble.is_none();
+            match trouble {
+                None => patience.answered(),
+                Some(trouble) if !trouble.may_pass() || !patience.bears(answered, &trouble) => {
+                    return Err(trouble.into());
                 }
-                Some(error) if !error.is_retriable() || !patience.bears(answered, &error) => {
-                    return Err(error.into());
-                }
-                Some(_) => {
+                Some(Trouble::Client(_)) => {
                     clock.sleep(PAUSE).await;
                     self.look_who_leads().await;
                 }
+                // The broker has waited before it gave nothing.
+                Some(Trouble::NothingComes { .. }) => {}
             }
             self.fetch_all();
             for arrived in &arrived {
                 if see(arrived)?.is_break() {
                     return Ok(());
                 }
+            }
+            if is_well {
+                // However long a pipe was full: that was not the broker's time.
+                answered = clock.monotonic();
             }
         }
         Ok(())
@@ -183,15 +219,15 @@ impl Reading {
     }
 
     /// Moves the cursors behind what came; what went wrong is beside what did not.
-    fn advance(&mut self, answer: Answer) -> (Vec<Arrived>, Option<ClientError>) {
+    fn advance(&mut self, answer: Answer) -> (Vec<Arrived>, Option<Trouble>) {
         let fetched = match answer.fetched {
             Ok(fetched) => fetched,
-            Err(error) => return (Vec::new(), Some(error)),
+            Err(error) => return (Vec::new(), Some(error.into())),
         };
-        let (mut arrived, mut failed) = (Vec::new(), None);
-        for Fetched { partition, error, aborted, records, .. } in fetched {
+        let (mut arrived, mut failed, mut withheld) = (Vec::new(), None, None);
+        for Fetched { partition, error, aborted, records, high_watermark, last_stable, .. } in fetched {
             if let Some(error) = error {
-                failed.get_or_insert(ClientError::from(error));
+                failed.get_or_insert_with(|| Trouble::from(ClientError::from(error)));
                 continue;
             }
             let asked = answer.wanted.iter().find(|wanted| wanted.partition == partition).map(|wanted| wanted.offset);
@@ -200,12 +236,22 @@ impl Reading {
                 continue;
             };
             let from = cursor.next;
+            if records.is_empty() {
+                let end = if self.bounds.committed { last_stable } else { high_watermark };
+                if from < end {
+                    let topic = Arc::clone(&self.topic);
+                    withheld.get_or_insert(Trouble::NothingComes { topic, partition, next: from, end });
+                }
+                continue;
+            }
             if let Some(last) = Batches::new(&records).map_while(Result::ok).last() {
                 cursor.next = cursor.next.max(last.header().next_offset().get());
             }
             arrived.push(Arrived { partition, from, aborted, records });
         }
-        (arrived, failed)
+        // An answer has room for so much: what others got is no sign that anything is wrong.
+        let withheld = withheld.filter(|_| arrived.is_empty());
+        (arrived, failed.or(withheld))
     }
 
     async fn look_who_leads(&mut self) {

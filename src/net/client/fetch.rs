@@ -66,6 +66,8 @@ pub struct Fetched {
     pub error: Option<KafkaError>,
     /// The end of what consumers may read.
     pub high_watermark: i64,
+    /// The end of what transactions have decided.
+    pub last_stable: i64,
     /// The first offset that there is; −1 where the broker does not say.
     pub log_start: i64,
     /// Transactions with records among these that were aborted; none unless only committed ones were asked for.
@@ -108,6 +110,7 @@ impl ClientConnection {
                 partition: answer.partition_index,
                 error: KafkaError::check(format!("{topic}-{}", answer.partition_index), answer.error_code, None).err(),
                 high_watermark: answer.high_watermark,
+                last_stable: answer.last_stable_offset,
                 log_start: answer.log_start_offset,
                 aborted: answer.aborted_transactions.unwrap_or_default().into_iter().map(aborted).collect(),
                 records: answer.records.unwrap_or_default(),
