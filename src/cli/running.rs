@@ -1,7 +1,8 @@
 //! A broker in this process, from its options to its end: what `serve` and `demo` run.
 //!
-//! HTTP first, so that health checks have an answer; then the broker, whose logs may take their time; then the Kafka front
-//! end, and only then is the process ready. It stops in the reverse order, each step bounded.
+//! HTTP first, so that health checks have an answer, and the address for clients, where nobody can connect yet: one that
+//! cannot be had is told before anything is made. Then the broker, whose logs may take their time; then the Kafka front end,
+//! and only then is the process ready. It stops in the reverse order, each step bounded.
 //!
 //! # Crash safety
 //! A step of the end that takes too long is given up: what was acknowledged is stable, the next start recovers.
@@ -20,7 +21,7 @@ use crate::disk::RealDisk;
 use crate::object_storage::{BucketError, ErrorKind, OpenError};
 use crate::server::api_table::table;
 use crate::server::dispatch::Shared;
-use crate::server::{FetchLimits, FrontEnd, Server, ServerOptions};
+use crate::server::{BindError, Claimed, FetchLimits, FrontEnd, Server, ServerOptions};
 
 use super::outcome::{Exit, Failure};
 
@@ -47,11 +48,12 @@ impl Running {
         let status = Status::starting();
         let http = AdminServer::serve(&options.http, Arc::clone(&status), Arc::clone(&clock)).await;
         let http = http.map_err(Failure::failed)?;
+        let claimed = Claimed::take(&options.server.listen).await.map_err(|error| no_listener(&error))?;
         let parts = BrokerParts::new(Arc::new(RealDisk), clock, rand::random);
         let mut broker = options.broker.clone();
         broker.bucket.seed = rand::random();
         let broker = Box::pin(Broker::start(broker, parts)).await.map_err(|error| start_failure(&error))?;
-        let server = match listen(options, &broker).await {
+        let server = match listen(claimed, options, &broker) {
             Ok(server) => server,
             Err(failure) => {
                 stop_broker(&broker).await?;
@@ -112,14 +114,18 @@ fn start_failure(error: &StartError) -> Failure {
     Failure::new(exit, error)
 }
 
-async fn listen(options: &ServeOptions, broker: &Arc<Broker>) -> Result<Server, Failure> {
+fn no_listener(error: &BindError) -> Failure {
+    let exit = if error.is_wrong_address() { Exit::Usage } else { Exit::Failed };
+    Failure::new(exit, format!("{error} Give --listen another HOST:PORT"))
+}
+
+fn listen(claimed: Claimed, options: &ServeOptions, broker: &Arc<Broker>) -> Result<Server, Failure> {
     let settings = broker.settings();
     let front_end = FrontEnd::new(Arc::clone(broker), FetchLimits::from(&*settings));
     let server = ServerOptions { replies: front_end.replies(), ..options.server.clone() };
     let shared = Arc::new(Shared { state: Arc::new(front_end), table: table() });
-    let server = Server::serve(server, shared, Arc::clone(broker.clock()))
-        .await
-        .map_err(|error| Failure::failed(format!("{error} Give --listen another HOST:PORT")))?;
+    let server = Server::serve_at(claimed, server, shared, Arc::clone(broker.clock()));
+    let server = server.map_err(|error| no_listener(&error))?;
     let advertised = broker.advertised();
     if advertised.port == 0 {
         let port = server.address().port();

@@ -87,8 +87,15 @@ impl ServeArgs {
     pub(super) fn assemble(&self, matches: &ArgMatches) -> Result<(Merged, ServeOptions), Failure> {
         let layers = self.layers(matches, Self::set_variable().as_deref()).map_err(Failure::usage)?;
         self.logs().check().map_err(Failure::usage)?;
-        let merged = layers.merge().map_err(Failure::usage)?;
-        let options = ServeOptions::assemble(&merged, hostname).map_err(Failure::usage)?;
+        let told = |error: ConfigError| match (error.line(), &self.config) {
+            // It is the first that was found: there may be more.
+            (Some(_), Some(path)) => {
+                Failure::usage(format!("{error} (all mistakes at once: tidelog config check {})", path.display()))
+            }
+            _ => Failure::usage(error),
+        };
+        let merged = layers.merge().map_err(told)?;
+        let options = ServeOptions::assemble(&merged, hostname).map_err(told)?;
         Ok((merged, options))
     }
 

@@ -88,13 +88,20 @@ impl Merged {
                 self.values.remove(other);
             }
         }
+        let mut wrong: Vec<ConfigError> = Vec::new();
         for (name, value) in layer {
-            match judge(&name, &value.origin)? {
-                Standing::Ours => self.values.insert(name, value),
-                Standing::Unused => self.unused.insert(name, value),
-            };
+            match judge(&name, &value.origin) {
+                Ok(Standing::Ours) => {
+                    self.values.insert(name, value);
+                }
+                Ok(Standing::Unused) => {
+                    self.unused.insert(name, value);
+                }
+                Err(error) => wrong.push(error),
+            }
         }
-        Ok(())
+        // A file is read from its top.
+        wrong.into_iter().min_by_key(ConfigError::line).map_or(Ok(()), Err)
     }
 
     /// What was set, and where.

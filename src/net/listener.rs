@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 use super::metrics;
 use crate::clock::Clock;
@@ -84,6 +84,43 @@ impl Drop for Slot {
     }
 }
 
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// An address that this process has, and where nobody can connect yet.
+#[derive(Debug)]
+pub struct BoundAddress {
+    socket: TcpSocket,
+}
+
+impl BoundAddress {
+    /// Takes `address` (`host:port`). An error of the kind `NotFound` says that no host has that name.
+    pub async fn take(address: &str) -> io::Result<Self> {
+        let found = lookup_host(address).await.map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))?;
+        let mut refused = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        for address in found {
+            match bound(address) {
+                Ok(socket) => return Ok(Self { socket }),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Lets clients connect.
+    pub fn listen(self, limits: Arc<ConnectionLimits>, clock: Arc<dyn Clock>) -> io::Result<Listener> {
+        Ok(Listener { socket: self.socket.listen(BACKLOG)?, limits, clock })
+    }
+}
+
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A broker that starts again finds connections of the last one still ending.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
 /// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
@@ -95,7 +132,7 @@ pub struct Listener {
 impl Listener {
     /// Listens on `address` (`host:port`).
     pub async fn bind(address: &str, limits: Arc<ConnectionLimits>, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, limits, clock })
+        BoundAddress::take(address).await?.listen(limits, clock)
     }
 
     /// Where it listens: with the real port, where 0 was asked for.

@@ -22,5 +22,5 @@ pub use budget::ByteBudget;
 pub use connection::{Answer, Connection, ConnectionOptions, Reply, Service};
 pub use contention::Contention;
 pub use frame::{FrameError, FrameReader};
-pub use listener::{ConnectionLimits, Listener, Slot};
+pub use listener::{BoundAddress, ConnectionLimits, Listener, Slot};
 pub use response::{FileSlice, Response, ResponseBuilder};

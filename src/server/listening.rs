@@ -14,7 +14,7 @@ use super::options::ServerOptions;
 use super::session::{Session, frame_bound};
 use crate::clock::Clock;
 use crate::net::frame::FrameMemory;
-use crate::net::{Connection, ConnectionLimits, ConnectionOptions, Listener};
+use crate::net::{BoundAddress, Connection, ConnectionLimits, ConnectionOptions, Listener};
 
 /// A front end that listens.
 #[derive(Debug)]
@@ -34,25 +34,62 @@ pub struct BindError {
     source: io::Error,
 }
 
+impl BindError {
+    /// Whether the address is none of this machine's, and so will not do later either.
+    pub fn is_wrong_address(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::NotFound)
+    }
+}
+
 /// What may help, where the system's own words do not say it.
 fn taken_by(error: &io::Error) -> &'static str {
     match error.kind() {
+        io::ErrorKind::NotFound => "; no host of that name is known here.",
         io::ErrorKind::AddrInUse => "; is another broker running there?",
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address.",
         _ => ".",
     }
 }
 
+/// The front end's address, taken before there is anything to serve: whoever cannot have it learns so first.
+#[derive(Debug)]
+pub struct Claimed {
+    listen: String,
+    bound: BoundAddress,
+}
+
+impl Claimed {
+    /// Takes `listen` (`host:port`); nobody can connect there yet.
+    pub async fn take(listen: &str) -> Result<Self, BindError> {
+        let listen = listen.to_owned();
+        match BoundAddress::take(&listen).await {
+            Ok(bound) => Ok(Self { listen, bound }),
+            Err(source) => Err(BindError { address: listen, source }),
+        }
+    }
+}
+
 impl Server {
-    /// Listens, and serves what the table says until it is stopped or dropped.
+    /// Takes its address, listens and serves.
     pub async fn serve<B: Send + Sync + 'static>(
         options: ServerOptions,
         shared: Arc<Shared<B>>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BindError> {
+        Self::serve_at(Claimed::take(&options.listen).await?, options, shared, clock)
+    }
+
+    /// Listens, and serves what the table says until it is stopped or dropped.
+    pub fn serve_at<B: Send + Sync + 'static>(
+        claimed: Claimed,
+        options: ServerOptions,
+        shared: Arc<Shared<B>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BindError> {
         let limits = ConnectionLimits::new(options.connections_max, options.connections_per_address_max);
-        let failed = |source| BindError { address: options.listen.clone(), source };
-        let listener = Listener::bind(&options.listen, limits, Arc::clone(&clock)).await.map_err(failed)?;
+        let Claimed { listen, bound } = claimed;
+        let failed = |source| BindError { address: listen.clone(), source };
+        let listener = bound.listen(limits, Arc::clone(&clock)).map_err(failed)?;
         let address = listener.local_address().map_err(failed)?;
         let server = Self {
             address,

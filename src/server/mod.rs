@@ -27,7 +27,7 @@ mod metrics;
 pub use api_table::table;
 pub use dispatch::Shared;
 pub use front_end::{FetchLimits, FrontEnd, Node};
-pub use listening::{BindError, Server};
+pub use listening::{BindError, Claimed, Server};
 pub use options::ServerOptions;
 
 #[cfg(test)]

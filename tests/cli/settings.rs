@@ -22,6 +22,15 @@ fn a_name_that_nobody_knows_is_an_error_with_the_nearest() {
 }
 
 #[test]
+fn the_first_mistake_of_a_file_is_told_and_where_all_are() {
+    let home = Home::new();
+    home.write("server.properties", "num.partitions=1\nzzz.first=1\naaa.second=2\n");
+    let ended = refused(&home, &["--config", "server.properties"], &[]);
+    ended.expect(2, "server.properties, line 2: neither Tidelog nor Kafka knows a broker setting 'zzz.first'");
+    ended.expect(2, "(all mistakes at once: tidelog config check server.properties)");
+}
+
+#[test]
 fn mistakes_are_told_before_anything_is_made() {
     let home = Home::new();
     refused(&home, &["--config", "nowhere.properties"], &[]).expect(2, "nowhere.properties");
@@ -41,13 +50,13 @@ fn a_flag_counts_before_the_environment_and_that_before_the_file() {
     let home = Home::new();
     home.write("server.properties", "log.dirs=from-file\nnode.id=5\n");
     let used = |arguments: &[&str], environment: &[(&str, &str)]| {
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let listen = taken.local_addr().unwrap().to_string();
-        let own = ["serve", "--config", "server.properties", "--http", "127.0.0.1:0", "--listen", &listen];
-        let mut command = home.command(&[own.as_slice(), arguments].concat());
-        Ended::of(&command.envs(environment.iter().copied()).output().unwrap()).expect(1, "listening on");
+        // The catalog comes behind the data directory, and nobody answers there.
+        let nobody = "postgres://nobody@127.0.0.1:1/x";
+        let own = ["serve", "--config", "server.properties", "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0"];
+        let mut command = home.command(&[own.as_slice(), &["--catalog", nobody], arguments].concat());
+        Ended::of(&command.envs(environment.iter().copied()).output().unwrap()).expect(4, "127.0.0.1:1");
     };
-    let is_there = |name: &str| home.path().join(name).join("tidelog.json").is_file();
+    let is_there = |name: &str| home.path().join(name).join("tidelog.lock").is_file();
     used(&[], &[]);
     assert!(is_there("from-file"));
     used(&[], &[("TIDELOG_DATA_DIR", "from-environment")]);
