@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use sqlx::postgres::PgDatabaseError;
+
 /// SQLite's primary result codes after which its transaction may be gone: nothing of the batch counts.
 const SQLITE_BATCH_ENDS: [i64; 7] = [5, 7, 8, 10, 11, 13, 26];
 const SQLITE_FULL: i64 = 13;
@@ -16,7 +18,11 @@ pub struct Cause(Arc<sqlx::Error>);
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        match self.0.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
+            // Its own words end with a line of PostgreSQL's source.
+            Some(error) => write!(f, "the database answered: {} ({})", error.message(), error.code()),
+            None => fmt::Display::fmt(&self.0, f),
+        }
     }
 }
 
