@@ -21,6 +21,8 @@ use super::outcome::{Exit, Failure};
 
 /// The largest answer: a thousand segments with the longest names are a hundredth of it.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// So much of an answer that is not understood is shown.
+const ANSWER_SHOWN_MAX: usize = 80;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -87,9 +89,10 @@ impl AdminClient {
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::Usage,
             _ => Exit::Failed,
         };
-        let refusal = serde_json::from_slice::<Refusal>(&answer).map(|refusal| refusal.error);
-        let text = refusal.unwrap_or_else(|_| format!("{code} {}", String::from_utf8_lossy(&answer)));
-        Err(Failure::new(exit, text.trim()))
+        match serde_json::from_slice::<Refusal>(&answer) {
+            Ok(refusal) => Err(Failure::new(exit, refusal.error.trim())),
+            Err(_) => Err(Failure::new(Exit::Unreachable, self.another(code, &answer))),
+        }
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
@@ -111,6 +114,17 @@ impl AdminClient {
         let body = body.map_err(|error| self.unreachable(error))?.to_bytes();
         driving.abort();
         Ok((code, body))
+    }
+
+    /// Whoever answers so is no broker, or one that is only half there.
+    fn another(&self, code: StatusCode, answer: &[u8]) -> String {
+        let words: String = String::from_utf8_lossy(answer).chars().take(ANSWER_SHOWN_MAX).collect();
+        let line = words.lines().next().unwrap_or_default().trim();
+        format!(
+            "http://{} answers {code} {line}: that is no broker's answer; --http names the HTTP address of one, 9600 where \
+             nobody says otherwise",
+            self.address
+        )
     }
 
     /// A Kafka port takes the request for a frame that is far too long, and hangs up.

@@ -35,7 +35,7 @@ pub struct ConsumeArgs {
     #[arg(short = 'e', long)]
     pub to_end: bool,
     /// Stop after so many records
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     pub count: Option<u64>,
     /// Only this partition; may be repeated
     #[arg(short, long)]

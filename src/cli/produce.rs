@@ -136,8 +136,25 @@ async fn produce(args: &ProduceArgs, headers: &[(String, Vec<u8>)]) -> Result<()
         let text = format!("topic '{}' has no partition {partition}", args.topic);
         return Err(Failure::new(Exit::NotFound, text));
     }
-    let mut lines = Lines { args, headers, turn: Turn::new(&*clock, batch_bytes), number: 0 };
+    let mut lines = Lines { args, headers, turn: Turn::new(&*clock, batch_bytes), number: 0, longest: (0, 0) };
     let mut progress = Progress::start("sent", &clock);
+    let sent = send_all(&mut lines, &mut sending, &*clock, &mut progress).await;
+    sent.map_err(|failure| lines.explained(failure))?;
+    let done = progress.finish();
+    if args.json {
+        return print_json(&done);
+    }
+    tell(&format!("sent to '{}': {done}", args.topic));
+    Ok(())
+}
+
+/// Sends standard input to its end.
+async fn send_all(
+    lines: &mut Lines<'_>,
+    sending: &mut Sending,
+    clock: &dyn Clock,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
     let mut chunks = read_lines();
     let mut collected = false;
     loop {
@@ -151,18 +168,12 @@ async fn produce(args: &ProduceArgs, headers: &[(String, Vec<u8>)]) -> Result<()
         };
         let Some(chunk) = chunk else { break };
         for line in chunk? {
-            let bytes = lines.send(&mut sending, &line, clock.now_ms()).await?;
+            let bytes = lines.send(sending, &line, clock.now_ms()).await?;
             progress.add(1, bytes);
         }
         collected = true;
     }
-    sending.finish().await?;
-    let done = progress.finish();
-    if args.json {
-        return print_json(&done);
-    }
-    tell(&format!("sent to '{}': {done}", args.topic));
-    Ok(())
+    sending.finish().await
 }
 
 /// Makes records of lines.
@@ -171,11 +182,31 @@ struct Lines<'a> {
     headers: &'a [(String, Vec<u8>)],
     turn: Turn,
     number: u64,
+    /// Which line was the longest, and how long it was.
+    longest: (u64, usize),
 }
 
 impl Lines<'_> {
+    /// With what helps, where the broker's word alone does not say it.
+    fn explained(&self, failure: Failure) -> Failure {
+        if !failure.text.contains("MESSAGE_TOO_LARGE") {
+            return failure;
+        }
+        let ((line, bytes), topic) = (self.longest, &self.args.topic);
+        let text = format!(
+            "{}: a batch was larger than the topic's max.message.bytes. The longest line so far was line {line} with {bytes} \
+             bytes; tidelog topics alter {topic} --set max.message.bytes=… allows more, --batch-bytes makes batches of many \
+             lines smaller",
+            failure.text
+        );
+        Failure::new(failure.exit, text)
+    }
+
     async fn send(&mut self, sending: &mut Sending, line: &[u8], timestamp_ms: i64) -> Result<u64, Failure> {
         self.number += 1;
+        if line.len() > self.longest.1 {
+            self.longest = (self.number, line.len());
+        }
         let (key, value) = match &self.args.key_separator {
             None => (None, line),
             Some(separator) => {

@@ -41,7 +41,7 @@ pub struct SkipArgs {
     #[arg(value_name = "TOPIC:PARTITION")]
     pub partition: String,
     /// The first offset that is not given up
-    #[arg(long, value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "OFFSET", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..))]
     pub to: i64,
     /// Give up records whose upload has not failed, too
     #[arg(long)]

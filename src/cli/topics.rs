@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::config::names::nearest_of_topics;
+use crate::model::settings::topic_setting;
 use crate::net::client::configs::{ConfigEntry, ConfigSource};
 use crate::net::client::offsets::OffsetSpec;
 use crate::net::client::topics::WantedTopic;
@@ -149,6 +151,7 @@ async fn create(args: &CreateArgs) -> Result<(), Failure> {
         replication_factor: args.replication_factor,
         configs,
     };
+    let settings = || wanted.configs.keys().map(String::as_str);
     match client.create_topic(&wanted, false).await {
         Err(ClientError::Refused(error)) if args.if_not_exists && error.is_existing_topic() => told(
             args.json,
@@ -159,11 +162,22 @@ async fn create(args: &CreateArgs) -> Result<(), Failure> {
             "{error}; topics alter changes it, topics delete ends it, --if-not-exists is content with it"
         ))),
         created => {
-            created?;
+            created.map_err(|error| with_nearest(error, settings()))?;
             await_leaders(&client, &args.name).await?;
             warn_of_compaction(&client, &args.name).await?;
             told(args.json, &json!({"topic": args.name, "made": true}), &format!("made topic '{}'", args.name))
         }
+    }
+}
+
+/// A refusal, with the setting that was meant where one that was given is unknown.
+fn with_nearest<'n>(error: ClientError, mut given: impl Iterator<Item = &'n str>) -> Failure {
+    let refused = error.to_string();
+    let failure = Failure::from(error);
+    let unknown = given.find(|name| topic_setting(name).is_none() && refused.ends_with(&format!(": {name}")));
+    match unknown.and_then(nearest_of_topics) {
+        Some(nearest) => Failure::new(failure.exit, format!("{}; the nearest is '{nearest}'", failure.text)),
+        None => failure,
     }
 }
 
@@ -372,7 +386,10 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
     now.retain(|name, _| !args.unset.contains(name));
     let set = args.keeping.configs(&now).map_err(Failure::usage)?;
     if let Some(name) = args.unset.iter().find(|name| !known.contains(*name)) {
-        return Err(Failure::usage(format!("the broker knows no topic setting '{name}': nothing was changed")));
+        let nearest =
+            nearest_of_topics(name).map(|nearest| format!("; the nearest is '{nearest}'")).unwrap_or_default();
+        let text = format!("the broker knows no topic setting '{name}': nothing was changed{nearest}");
+        return Err(Failure::usage(text));
     }
     if let Some(name) = args.unset.iter().find(|name| set.contains_key(*name)) {
         return Err(Failure::usage(format!("'{name}' cannot be both set and unset")));
@@ -398,7 +415,8 @@ async fn alter(args: &AlterArgs) -> Result<(), Failure> {
         return told(args.json, &json!({"topic": args.name, "changed": false}), &text);
     }
     if !changes.is_empty() {
-        client.alter_topic_configs(&args.name, &changes).await?;
+        let altered = client.alter_topic_configs(&args.name, &changes).await;
+        altered.map_err(|error| with_nearest(error, changes.iter().map(|(name, _)| name.as_str())))?;
     }
     if changes.iter().any(|(name, _)| name == "cleanup.policy") {
         warn_of_compaction(&client, &args.name).await?;

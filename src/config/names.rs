@@ -1,7 +1,7 @@
 //! Which names of settings there are: ours, Kafka's that mean nothing here, and none.
 
 use crate::model::settings::{
-    BrokerSettings, FORMER_BROKER_SETTINGS, UNUSED_BROKER_SETTINGS, UNUSED_PREFIXES, topic_setting,
+    BrokerSettings, FORMER_BROKER_SETTINGS, TOPIC_SETTINGS, UNUSED_BROKER_SETTINGS, UNUSED_PREFIXES, topic_setting,
 };
 
 use super::error::ConfigError;
@@ -42,10 +42,18 @@ fn is_unused(name: &str) -> bool {
 /// What is less alike was not meant.
 const ALIKE: f64 = 0.5;
 
-/// The name that is most like `name`, where one is; ours come before those that mean nothing.
+/// The broker's setting that is most like `name`, where one is; ours come before those that mean nothing.
 fn nearest(name: &str) -> Option<String> {
     let ours = BrokerSettings::names().chain(PLACES.iter().map(|place| place.name));
-    let candidates = ours.chain(UNUSED_BROKER_SETTINGS.iter().copied());
+    most_alike(name, ours.chain(UNUSED_BROKER_SETTINGS.iter().copied()))
+}
+
+/// The setting of topics that is most like `name`, where one is.
+pub fn nearest_of_topics(name: &str) -> Option<String> {
+    most_alike(name, TOPIC_SETTINGS.iter().map(|setting| setting.name))
+}
+
+fn most_alike<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     let likeness = |candidate: &str| {
         strsim::normalized_damerau_levenshtein(&name.to_ascii_lowercase(), candidate)
             .max(strsim::jaro(&name.to_ascii_lowercase(), candidate) - 0.2)

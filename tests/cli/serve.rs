@@ -1,12 +1,12 @@
 //! `tidelog serve`: readiness, signals, what a start refuses.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use rustix::process::Signal;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::home::{Home, stopping_signals};
+use crate::home::{Ended, Home, stopping_signals};
 use crate::scene::Scene;
 use crate::server::SERVER;
 
@@ -64,7 +64,7 @@ fn json_lines_are_for_programs() {
     let home = Home::new();
     home.write("server.properties", "num.network.threads=3\nprocess.roles=broker\n");
     // A listener that is taken ends the start, after the warning.
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();
     let arguments = ["serve", "--log-format", "json", "--config", "server.properties", "--http", "127.0.0.1:0"];
     let ended = home.run(&[arguments.as_slice(), &["--listen", &listen]].concat());
@@ -89,11 +89,58 @@ fn a_data_directory_serves_one_broker() {
 #[test]
 fn http_that_cannot_listen_is_told_with_the_remedy() {
     let home = Home::new();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let http = taken.local_addr().unwrap().to_string();
     let ended = home.run(&["serve", "--listen", "127.0.0.1:0", "--http", &http]);
     ended.expect(1, &http);
     assert!(ended.err.contains("--http"), "{}", ended.err);
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_told_before_anything_is_made() {
+    let home = Home::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (listen, code, said) in [
+        (taken.as_str(), 1, "is another broker running there? Give --listen"),
+        ("192.0.2.1:9092", 2, "this machine has no such address. Give --listen"),
+        ("nohost.invalid:9092", 2, "no host of that name is known here. Give --listen"),
+    ] {
+        let _held = TcpListener::bind(&taken);
+        home.run(&["serve", "--listen", listen, "--http", "127.0.0.1:0"]).expect(code, said);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "nothing was made");
+    }
+}
+
+/// Somebody who takes connections and never answers, as a network does that swallows what is sent to the address of a
+/// machine's metadata.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[test]
+fn credentials_that_are_missing_are_named_and_not_the_endpoint() {
+    let home = Home::new();
+    let (_metadata, metadata) = silent();
+    let (_s3, s3) = silent();
+    let start = |set: &[(&str, &str)]| {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--bucket", "s3://tidelog/x"];
+        let mut command = home.command(&arguments);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        command.env("HOME", home.path()).env("AWS_ENDPOINT_URL", &s3);
+        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata).envs(set.iter().copied());
+        Ended::of(&command.output().unwrap())
+    };
+    let missing = start(&[]);
+    missing.expect(1, "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+    assert!(!missing.err.contains("AWS_ENDPOINT_URL"), "{missing:?}");
+    start(&[("AWS_ACCESS_KEY_ID", "a")]).expect(2, "AWS_SECRET_ACCESS_KEY is not: set both");
+    start(&[("AWS_SECRET_ACCESS_KEY", "s")]).expect(2, "AWS_ACCESS_KEY_ID is not: set both");
+    start(&[("AWS_PROFILE", "nope")]).expect(2, "there is no profile 'nope'");
 }
 
 #[test]
@@ -103,6 +150,7 @@ fn metrics_are_named_alike() {
     home.run(&["topics", "list", "-b", &serving.kafka]).expect(0, "");
     let answer = serving.get("/metrics");
     let body = answer.split_once("\r\n\r\n").unwrap().1;
+    assert!(body.contains("\ntidelog_tiering_local_only_bytes 0\n"), "there from the first look on: {body}");
     let took = "tidelog_server_request_seconds_bucket{api=\"Metadata\",le=\"+Inf\"} ";
     assert!(body.contains(took), "{body}");
     let names: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

@@ -1,6 +1,6 @@
 //! `tidelog topics`, `produce` and `consume` against a broker of our own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -132,6 +132,50 @@ fn reading_waits_for_what_is_still_to_come() {
         let read = waiting.join().unwrap();
         assert_eq!((read.code, read.out.as_str()), (Some(0), "one\ntwo\nthree\n"));
     });
+}
+
+#[test]
+fn a_setting_of_topics_that_nobody_knows_meets_the_nearest() {
+    let scene = Scene::new(&[]);
+    let said = "Unknown topic config name: retention.mss; the nearest is 'retention.ms'";
+    scene.run(&["topics", "create", "t", "--set", "retention.mss=5"]).expect(1, said);
+    scene.run(&["topics", "create", "t"]).expect(0, "made");
+    scene.run(&["topics", "alter", "t", "--set", "retention.mss=5"]).expect(1, said);
+    scene.run(&["topics", "alter", "t", "--unset", "retention.mss"]).expect(2, "the nearest is 'retention.ms'");
+}
+
+#[test]
+fn a_line_that_is_too_long_is_named_with_the_setting() {
+    let scene = Scene::new(&[]);
+    scene.run(&["topics", "create", "t", "--partitions", "1", "--set", "max.message.bytes=1000"]).expect(0, "made");
+    let ended = scene.with_input(&["produce", "t"], &format!("short\n{}\nshort\n", "x".repeat(2_000)));
+    ended.expect(1, "MESSAGE_TOO_LARGE");
+    ended.expect(1, "larger than the topic's max.message.bytes. The longest line so far was line 2 with 2000 bytes");
+}
+
+#[test]
+fn another_http_server_is_not_taken_for_a_broker() {
+    let home = Home::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = std::thread::spawn(move || {
+        for status in ["403 Forbidden", "404 Not Found"] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+            while !head.next().unwrap().unwrap().is_empty() {}
+            let body = "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>";
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+    });
+    for status in ["403 Forbidden", "404 Not Found"] {
+        let ended = home.run(&["tier", "status", "--http", &address]);
+        ended.expect(4, &format!("answers {status}"));
+        ended.expect(4, "that is no broker's answer; --http names");
+        assert!(!ended.err.contains("AccessDenied"), "{ended:?}");
+    }
+    serving.join().unwrap();
+    home.run(&["consume", "t", "-n", "-2"]).expect(2, "invalid value '-2' for '--count");
+    home.run(&["tier", "skip", "t:0", "--to", "-5"]).expect(2, "invalid value '-5' for '--to");
 }
 
 #[test]
