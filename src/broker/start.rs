@@ -228,6 +228,8 @@ impl Broker {
             return Err(error);
         }
         Arc::clone(&broker).look_for_room().await;
+        // So that an alarm on what the bucket lacks has its numbers from the first look on.
+        broker.tiers.report_lag();
         broker.start_tasks();
         Ok(broker)
     }

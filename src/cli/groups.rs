@@ -15,7 +15,7 @@ use super::machine::on_runtime;
 use super::outcome::{Exit, Failure};
 use super::output::{print, print_json, print_line, tell};
 use super::start_at::StartAt;
-use super::table::{or_dash, right_align, table, text};
+use super::table::{counted, or_dash, right_align, table, text};
 
 /// What to do with groups.
 #[derive(Debug, Subcommand)]
@@ -246,7 +246,8 @@ async fn ends(client: &KafkaClient, places: &BTreeSet<(String, i32)>) -> Result<
 fn described_text(group: &Described) -> String {
     let (state, protocol) = (dashed(&group.state), dashed(&group.protocol));
     let members = group.members.len();
-    let mut out = format!("group '{}', state {state}, {members} members, protocol {protocol}\n", group.group);
+    let members = counted(members, "member");
+    let mut out = format!("group '{}', state {state}, {members}, protocol {protocol}\n", group.group);
     if !group.members.is_empty() {
         let mut shown = table(&["MEMBER", "CLIENT", "HOST", "PARTITIONS"]);
         for member in &group.members {

@@ -15,7 +15,7 @@ use super::bucket_args::BucketArgs;
 use super::outcome::{Exit, Failure};
 use super::output::{print, print_json};
 use super::segment_object::{ObjectError, Place, SegmentObject};
-use super::table::{right_align, table, text};
+use super::table::{right_align, table, text, time};
 
 /// Which segment.
 #[derive(Debug, Args)]
@@ -178,7 +178,7 @@ fn shown(segment: &Inspected) -> String {
     fact("partition", segment.partition.to_string());
     fact("offsets", format!("{} to {}", segment.base_offset, segment.end_offset));
     fact("records", segment.records.to_string());
-    fact("timestamps", format!("{} to {}", segment.min_timestamp, segment.max_timestamp));
+    fact("timestamps", format!("{} to {}", time(segment.min_timestamp), time(segment.max_timestamp)));
     let packed = format!("{} for {} of log", BinaryBytes(segment.object_bytes), BinaryBytes(segment.log_bytes));
     fact("object", packed);
     fact("footer", BinaryBytes(segment.footer_bytes as u64).to_string());
@@ -203,7 +203,7 @@ fn shown(segment: &Inspected) -> String {
             group.base_offset.to_string(),
             group.records.to_string(),
             group.bytes.to_string(),
-            group.max_timestamp.to_string(),
+            time(group.max_timestamp),
         ]);
     }
     right_align(&mut groups, &[0, 1, 2, 3, 4]);

@@ -10,7 +10,7 @@ use super::machine::on_runtime;
 use super::outcome::Failure;
 use super::output::{print, print_json, print_line};
 use super::rows::RowsArgs;
-use super::table::{right_align, table, text};
+use super::table::{counted, right_align, table, text};
 use super::verify::{self, VerifyArgs};
 
 /// What to do with remote segments.
@@ -98,8 +98,8 @@ async fn list(args: &ListArgs) -> Result<(), Failure> {
         (records + segment.records, object + segment.object_bytes, log + segment.log_bytes)
     });
     print_line(&format!(
-        "\n{} segments: {} records, {} in the bucket for {} of log",
-        segments.len(),
+        "\n{}: {} records, {} in the bucket for {} of log",
+        counted(segments.len(), "segment"),
         HumanCount(records),
         BinaryBytes(object),
         BinaryBytes(log)

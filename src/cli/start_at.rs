@@ -29,7 +29,7 @@ impl FromStr for StartAt {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            "write beginning or earliest, end or latest, an offset, -N for the last N of each partition, or @TIME (2026-01-31T12:00:00Z, or milliseconds)"
+            "write beginning or earliest, end or latest, an offset, -N for the last N of each partition, or @TIME (2026-01-31T12:00:00Z, …+02:00, UTC where no zone is said, or milliseconds)"
                 .to_owned()
         };
         match text {
@@ -44,10 +44,7 @@ impl FromStr for StartAt {
             if let Ok(ms) = time.parse::<i64>() {
                 return if ms >= 0 { Ok(Self::Time(ms)) } else { Err(wrong()) };
             }
-            let midnight = if time.len() == "2026-01-31".len() { "T00:00:00Z" } else { "" };
-            let time = humantime::parse_rfc3339_weak(&format!("{time}{midnight}")).map_err(|_| wrong())?;
-            let since = time.duration_since(UNIX_EPOCH).map_err(|_| wrong())?;
-            return i64::try_from(since.as_millis()).map(Self::Time).map_err(|_| wrong());
+            return date_ms(time).map(Self::Time).ok_or_else(wrong);
         }
         match text.parse::<i64>() {
             Ok(offset @ 0..) => Ok(Self::Offset(offset)),
@@ -55,6 +52,26 @@ impl FromStr for StartAt {
             Err(_) => Err(wrong()),
         }
     }
+}
+
+/// A date, or a date and a time: of UTC, or of the zone that it ends in.
+fn date_ms(text: &str) -> Option<i64> {
+    let midnight = if text.len() == "2026-01-31".len() { "T00:00:00Z" } else { "" };
+    let (time, ahead_ms) = match text.split_at_checked(text.len().saturating_sub("+02:00".len())) {
+        Some((time, zone)) if time.contains([':']) && zone.starts_with(['+', '-']) => (time, zone_ms(zone)?),
+        _ => (text, 0),
+    };
+    let time = humantime::parse_rfc3339_weak(&format!("{time}{midnight}")).ok()?;
+    let ms = i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;
+    (ms >= ahead_ms).then(|| ms - ahead_ms)
+}
+
+/// How far `+02:00` is ahead of UTC.
+fn zone_ms(zone: &str) -> Option<i64> {
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let number = |text: &str, max: u32| text.parse::<u32>().ok().filter(|number| text.len() == 2 && *number <= max);
+    let ms = (i64::from(number(hours, 23)?) * 60 + i64::from(number(minutes, 59)?)) * 60_000;
+    Some(if zone.starts_with('-') { -ms } else { ms })
 }
 
 impl StartAt {
@@ -112,10 +129,15 @@ mod tests {
             ("@1700000000000", StartAt::Time(1_700_000_000_000)),
             ("@1970-01-01T00:00:01Z", StartAt::Time(1_000)),
             ("@1970-01-02", StartAt::Time(86_400_000)),
+            ("@1970-01-02T01:00:00", StartAt::Time(90_000_000)),
+            ("@1970-01-02T02:00:00+02:00", StartAt::Time(86_400_000)),
+            ("@1970-01-01T22:30:00.5-01:30", StartAt::Time(86_400_500)),
         ] {
             assert_eq!(text.parse(), Ok(start), "{text}");
         }
-        for text in ["", "first", "@", "@yesterday", "@-1", "1.5"] {
+        for text in
+            ["", "first", "@", "@yesterday", "@-1", "1.5", "@1970-01-01T01:00:00+02:00", "@2026-01-31T12:00:00+2:000"]
+        {
             assert!(text.parse::<StartAt>().unwrap_err().contains("-N for the last N"), "{text}");
         }
         assert!("@2026".parse::<StartAt>().unwrap_err().contains("write @2026-01-01"));

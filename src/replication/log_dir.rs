@@ -107,8 +107,8 @@ impl LogDirHealth {
                 free_bytes,
                 reserve_bytes,
                 local_only_bytes,
-                "the disk of the log directory is filling up: at tidelog.log.dir.reserve.bytes appends are refused. What \
-                 only the local tier has cannot go before the bucket takes it; see tidelog tier status"
+                "the disk of the log directory is filling up: appends are taken until less than \
+                 tidelog.log.dir.reserve.bytes is free. What only the local tier has cannot go before the bucket takes it; see tidelog tier status"
             );
         }
         self.warned.store(low, Ordering::Relaxed);

@@ -34,7 +34,7 @@ pub enum SkipError {
     #[error("the topic is not tiered, or how much of it is in the bucket is not known now")]
     NotTiered,
     /// The range is not one that waits for its upload.
-    #[error("--to {to} is not an offset in ({tiered_to}, {decided}]: only what waits for its upload can be skipped")]
+    #[error("{}", out_of_range(*to, *tiered_to, *decided))]
     OutOfRange {
         /// What was asked for.
         to: Offset,
@@ -46,6 +46,13 @@ pub enum SkipError {
     /// The empty object was not uploaded.
     #[error("the range was not skipped: {0}")]
     Failed(String),
+}
+
+fn out_of_range(to: Offset, tiered_to: Offset, decided: Offset) -> String {
+    if decided <= tiered_to {
+        return format!("nothing waits for its upload: the bucket has all before {tiered_to}, and nothing was skipped");
+    }
+    format!("--to {to} is not an offset in ({tiered_to}, {decided}]: only what waits for its upload can be skipped")
 }
 
 /// The place of a partition in the queue of uploads, without standing in it.

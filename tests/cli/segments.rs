@@ -39,6 +39,29 @@ fn path_of(segment: &Value) -> PathBuf {
     PathBuf::from(segment["url"].as_str().unwrap().strip_prefix("file://").unwrap())
 }
 
+/// What is read from a pipe that nobody writes to comes as late as from a bucket that does not answer.
+#[test]
+fn a_cold_read_that_does_not_come_is_told_and_ends() {
+    let scene = Scene::new(&SETTINGS);
+    let create = ["topics", "create", "t", "--partitions", "1", "--set", "segment.bytes=1048576"];
+    scene.run(&[create.as_slice(), &["--set", "local.retention.ms=1"]].concat()).expect(0, "made");
+    let lines: String = (0..40_000).map(|number| format!("line {number} {:0>80}\n", number * 7)).collect();
+    scene.with_input(&["produce", "t", "--batch-bytes", "65536"], &lines).expect(0, "40,000 records");
+    until_up_to_date(&scene);
+    while status(&scene)["local_start_offset"] == 0 {}
+    let segments = scene.json(&["segments", "list", "t"]);
+    let first = path_of(&segments[0]);
+    std::fs::remove_file(&first).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&first).status().unwrap();
+    assert!(made.success());
+    let ended = scene.run(&["consume", "t", "--to-end", "--timeout", "5s"]);
+    ended.expect(4, "t-0: nothing comes from offset 0 on, and the log goes to 40000");
+    ended.expect(4, "trying again for");
+    assert_eq!(ended.out, "");
+    let rest = scene.run(&["consume", "t", "--to-end", "--from", "39999", "--timeout", "5s"]);
+    assert_eq!(rest.out, format!("line 39999 {:0>80}\n", 39_999 * 7));
+}
+
 #[test]
 fn segments_are_listed_inspected_and_verified() {
     let scene = tiered();
@@ -61,6 +84,8 @@ fn segments_are_listed_inspected_and_verified() {
     let by_key = scene.json(&["segments", "inspect", key, "--records"]);
     let by_file = scene.json(&["segments", "inspect", file.to_str().unwrap(), "--records"]);
     assert_eq!(by_key, by_file);
+    // People read dates.
+    scene.run(&["segments", "inspect", key]).expect(0, "timestamps         20");
     let url = segments[1]["url"].as_str().unwrap();
     assert_eq!(scene.json(&["segments", "inspect", url, "--records"]), by_key);
     scene.run(&["segments", "inspect", "s3://bucket/other.parquet"]).expect(2, "no URL of a segment");
