@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::completions::CompletionsArgs;
 use super::config_command::ConfigCommand;
 use super::consume::ConsumeArgs;
 use super::demo::DemoArgs;
@@ -59,4 +60,6 @@ pub enum Command {
     /// Check a settings file, show settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print what a shell needs to complete all this
+    Completions(CompletionsArgs),
 }

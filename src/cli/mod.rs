@@ -3,7 +3,7 @@
 //! In reading order: what can be typed ([`command`], `environment`), how a run ends ([`outcome`]), where output goes ([`output`],
 //! [`table`]), what a command runs on ([`machine`], [`signals`]) and which one runs ([`mod@run`]); the broker ([`serve`]) and its settings
 //! ([`config_command`]); then what speaks to any Kafka: [`topics`], [`produce`], [`consume`], [`groups`]; and
-//! what asks a broker's admin API and its bucket: [`tier`], [`segments`]; and all of it at once: [`demo`].
+//! what asks a broker's admin API and its bucket: [`tier`], [`segments`]; and all of it at once: [`demo`]. [`completions`] is for shells.
 
 pub mod command;
 mod environment;
@@ -14,6 +14,7 @@ pub mod run;
 pub mod signals;
 pub mod table;
 
+pub mod completions;
 pub mod config_command;
 pub mod running;
 pub mod serve;

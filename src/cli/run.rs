@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 use super::command::{Command, Tidelog};
 use super::environment::without_empty;
 use super::outcome::Exit;
-use super::{config_command, consume, demo, groups, output, produce, segments, serve, tier, topics};
+use super::{completions, config_command, consume, demo, groups, output, produce, segments, serve, tier, topics};
 
 /// Runs the command that was typed.
 pub fn run() -> ExitCode {
@@ -35,6 +35,7 @@ pub fn run() -> ExitCode {
         Command::Segments(command) => segments::run(&command),
         Command::Tier(command) => tier::run(&command),
         Command::Config(command) => config_command::run(&command, given),
+        Command::Completions(args) => completions::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

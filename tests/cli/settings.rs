@@ -66,6 +66,21 @@ fn a_flag_counts_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
+fn shells_complete_what_can_be_typed() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = home.run(&["completions", shell]);
+        for word in ["segments", "inspect", "bootstrap-server", "read_committed"] {
+            script.expect(0, word);
+        }
+    }
+    home.write("completions.bash", &home.run(&["completions", "bash"]).out);
+    let read = std::process::Command::new("bash").arg("-n").arg(home.path().join("completions.bash")).status().unwrap();
+    assert!(read.success());
+    home.run(&["completions", "dash"]).expect(2, "invalid value 'dash'");
+}
+
+#[test]
 fn help_is_complete() {
     let home = Home::new();
     let all = home.run(&["--help"]);
