@@ -94,6 +94,10 @@ async fn place(args: &InspectArgs) -> Result<Place, Failure> {
     }
     let path = Path::new(&args.segment);
     match path.try_exists() {
+        Ok(true) if path.is_dir() => {
+            let text = format!("{}: a folder; name one Parquet file of it", args.segment);
+            return Err(Failure::usage(text));
+        }
         Ok(true) => {
             let bytes = std::fs::read(path).map_err(|error| Failure::failed(format!("{}: {error}", args.segment)))?;
             return Ok(Place::Bytes(Bytes::from(bytes)));

@@ -78,7 +78,7 @@ async fn list(args: &ListArgs) -> Result<(), Failure> {
     if segments.is_empty() {
         return print_line("no remote segments yet");
     }
-    let mut shown = table(&["TOPIC", "PARTITION", "STATE", "BASE", "END", "RECORDS", "OBJECT", "LOG", "KEY"]);
+    let mut shown = table(&["TOPIC", "PARTITION", "STATE", "FIRST", "LAST", "RECORDS", "OBJECT", "LOG", "KEY"]);
     for segment in &segments {
         shown.add_row([
             segment.topic.clone().unwrap_or_else(|| "(deleted)".to_owned()),

@@ -19,6 +19,7 @@ use super::outcome::{Exit, Failure};
 use super::output::{print_json, print_line, tell};
 use super::rows::{Rows, RowsArgs};
 use super::segment_object::{ObjectError, Place, SegmentObject};
+use super::table::counted;
 
 /// Objects that are checked at once.
 const AT_ONCE: usize = 4;
@@ -109,9 +110,9 @@ fn report(args: &VerifyArgs, verified: &Verified) -> Result<(), Failure> {
         }
         let how = if args.quick { "footers read" } else { "every record decoded" };
         print_line(&format!(
-            "{} partitions, {} segments, {} records, {}; as the catalog says, {how}: {}",
-            verified.partitions,
-            verified.segments,
+            "{}, {}, {} records, {}; as the catalog says, {how}: {}",
+            counted(verified.partitions, "partition"),
+            counted(verified.segments, "segment"),
             verified.records,
             indicatif::BinaryBytes(verified.object_bytes),
             verified.good_segments

@@ -89,6 +89,8 @@ fn segments_are_listed_inspected_and_verified() {
     let url = segments[1]["url"].as_str().unwrap();
     assert_eq!(scene.json(&["segments", "inspect", url, "--records"]), by_key);
     scene.run(&["segments", "inspect", "s3://bucket/other.parquet"]).expect(2, "no URL of a segment");
+    let folder = file.parent().unwrap().to_str().unwrap();
+    scene.run(&["segments", "inspect", folder]).expect(2, "a folder; name one Parquet file");
     scene.run(&["segments", "inspect", "/nowhere/x.parquet"]).expect(3, "there is no such file here");
     assert_eq!((&by_key["digest"], &by_key["topic"]), (&segments[1]["digest"], &"t".into()));
     assert_eq!(by_key["predecessor_digest"], segments[0]["digest"]);

@@ -230,6 +230,16 @@ const END_THE_LOCK: &str = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l J
                             WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()";
 
 #[test]
+fn what_postgresql_answers_is_told_without_a_line_of_its_source() {
+    let Some(server) = SERVER.as_ref() else { return eprintln!("skipped: this machine has no PostgreSQL") };
+    let home = Home::new();
+    let url = format!("postgres://tidelog@localhost/nodb?host={}", server.socket_dir);
+    let ended = home.run(&["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--catalog", &url]);
+    ended.expect(4, "database \"nodb\" does not exist (3D000); --catalog says where it is");
+    assert!(!ended.err.contains("at line"), "{ended:?}");
+}
+
+#[test]
 fn a_broker_that_lost_the_catalogs_lock_ends_and_says_why() {
     let Some(server) = SERVER.as_ref() else { return eprintln!("skipped: this machine has no PostgreSQL") };
     let url = |name: &str| format!("postgres://tidelog@localhost/{name}?host={}", server.socket_dir);
