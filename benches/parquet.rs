@@ -3,11 +3,12 @@
 //!
 //! `cargo bench --bench parquet`. Time is the thread's own CPU time, so that a busy machine does not show in it.
 
+mod cpu_time;
+
 use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use tidelog::model::{Codec, LeaderEpoch, Offset, TopicId, TopicName};
@@ -17,50 +18,11 @@ use tidelog::tiering::parquet::{
     Wanted, WriterOptions,
 };
 
+use self::cpu_time::CpuTime;
+
 const RECORD_BYTES: usize = 64 << 20;
 const BATCH_BYTES: usize = 64 * 1024;
 const KEY_BYTES: usize = 16;
-
-/// The thread's CPU time.
-struct CpuTime;
-
-/// Nanoseconds on a CPU so far; `None` where the system does not tell.
-fn on_cpu() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
-}
-
-impl Measurement for CpuTime {
-    type Intermediate = (Option<Duration>, <WallTime as Measurement>::Intermediate);
-    type Value = Duration;
-
-    fn start(&self) -> Self::Intermediate {
-        (on_cpu(), WallTime.start())
-    }
-
-    fn end(&self, begun: Self::Intermediate) -> Duration {
-        match (begun.0, on_cpu()) {
-            (Some(begun), Some(now)) => now - begun,
-            _ => WallTime.end(begun.1),
-        }
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        WallTime.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 /// A log of records of `size` bytes, half of them random and half repeated, in batches as producers send them.
 struct Log {
