@@ -1,6 +1,6 @@
 //! `tidelog serve`: readiness, signals, what a start refuses.
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use rustix::process::Signal;
@@ -123,21 +123,34 @@ fn silent() -> (TcpListener, String) {
 #[test]
 fn credentials_that_are_missing_are_named_and_not_the_endpoint() {
     let home = Home::new();
-    let (_metadata, metadata) = silent();
+    let (_metadata, unanswered) = silent();
     let (_s3, s3) = silent();
-    let start = |set: &[(&str, &str)]| {
+    // Another kind of machine may have a server of its own at that address.
+    let (listener, refusing) = silent();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let head = BufReader::new(stream.try_clone().unwrap()).lines();
+            head.map_while(Result::ok).find(String::is_empty);
+            // It may have gone.
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let start_beside = |metadata: &str, set: &[(&str, &str)]| {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--bucket", "s3://tidelog/x"];
         let mut command = home.command(&arguments);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
         }
         command.env("HOME", home.path()).env("AWS_ENDPOINT_URL", &s3);
-        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata).envs(set.iter().copied());
+        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata).envs(set.iter().copied());
         Ended::of(&command.output().unwrap())
     };
-    let missing = start(&[]);
-    missing.expect(1, "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-    assert!(!missing.err.contains("AWS_ENDPOINT_URL"), "{missing:?}");
+    for metadata in [&unanswered, &refusing] {
+        let missing = start_beside(metadata, &[]);
+        missing.expect(1, "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+        assert!(!missing.err.contains("AWS_ENDPOINT_URL"), "{missing:?}");
+    }
+    let start = |set: &[(&str, &str)]| start_beside(&unanswered, set);
     start(&[("AWS_ACCESS_KEY_ID", "a")]).expect(2, "AWS_SECRET_ACCESS_KEY is not: set both");
     start(&[("AWS_SECRET_ACCESS_KEY", "s")]).expect(2, "AWS_ACCESS_KEY_ID is not: set both");
     start(&[("AWS_PROFILE", "nope")]).expect(2, "there is no profile 'nope'");

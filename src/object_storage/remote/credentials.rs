@@ -3,7 +3,8 @@
 //!
 //! # Retries
 //! A refresh that fails is tried again by the next request after a pause, as long as the old ones are valid; after
-//! that its error is the request's, and says whether it may pass.
+//! that its error is the request's, and says whether it may pass. Where there never were any, it does not: each source has
+//! been tried by then as often as its own client does, and whoever starts wants to read which said what.
 //!
 //! # Cancellation
 //! A refresh is a task of its own: a source that takes longer than one try of a request would otherwise be asked anew by
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -26,7 +28,7 @@ use parking_lot::Mutex;
 use crate::clock::Clock;
 
 use super::super::error::ErrorKind;
-use super::failure::{CredentialFailure, chain};
+use super::failure::{CredentialFailure, cause, chain};
 
 /// Refreshed so long before they expire, so that none expires on its way.
 const REFRESH_BEFORE_MS: i64 = 5 * 60 * 1000;
@@ -127,6 +129,16 @@ impl CredentialCache {
         valid.then(|| Arc::clone(&held.credential))
     }
 
+    /// Whether a failure may pass depends on whether there ever were credentials.
+    fn judged(&self, failure: CredentialFailure) -> CredentialFailure {
+        match failure.kind {
+            ErrorKind::Unavailable if self.held.lock().is_none() => {
+                CredentialFailure { kind: ErrorKind::Denied, ..failure }
+            }
+            _ => failure,
+        }
+    }
+
     async fn refresh(&self) -> Refreshed {
         let provided = tokio::select! {
             biased;
@@ -141,7 +153,7 @@ impl CredentialCache {
                 Ok(credential)
             }
             Err(failure) => {
-                let Some(valid) = self.valid() else { return Err(failure) };
+                let Some(valid) = self.valid() else { return Err(self.judged(failure)) };
                 tracing::warn!(error = %failure, "credentials of the bucket could not be refreshed, the old ones are still valid");
                 if let Some(held) = self.held.lock().as_mut() {
                     held.refresh_at_ms = Some(self.clock.now_ms().saturating_add(PAUSE_MS));
@@ -200,6 +212,11 @@ fn described(error: &CredentialsError) -> CredentialFailure {
         CredentialsError::CredentialsNotLoaded(_) => {
             CredentialFailure { kind: ErrorKind::Denied, text: format!("no AWS credentials were found: {KEYS}") }
         }
+        // The last source of the chain: a machine elsewhere than at AWS may have something at that address too.
+        _ if cause::<ImdsError>(error).is_some() => CredentialFailure {
+            kind: ErrorKind::Unavailable,
+            text: format!("no AWS credentials were found: {KEYS} (this machine's metadata gives none: {words})"),
+        },
         CredentialsError::InvalidConfiguration(_) => CredentialFailure {
             kind: ErrorKind::Denied,
             text: format!("the AWS configuration cannot be used: {words}"),
@@ -293,6 +310,15 @@ mod tests {
         assert_eq!(failed.kind, ErrorKind::Denied);
         assert!(failed.text.contains("AWS_ACCESS_KEY_ID"), "{failed}");
         assert_eq!(id(&chain).await.unwrap(), "b");
+    }
+
+    #[tokio::test]
+    async fn where_there_never_were_any_a_failure_is_told_at_once() {
+        let (chain, _) = chain(vec![Err("503"), Ok(("a", None))]);
+        let failed = id(&chain).await.unwrap_err();
+        assert_eq!(failed.kind, ErrorKind::Denied);
+        assert!(failed.text.contains("503"), "{failed}");
+        assert_eq!(id(&chain).await.unwrap(), "a");
     }
 
     #[tokio::test]
