@@ -2,8 +2,9 @@
 //! ends.
 //!
 //! The range is `[tiered_to, e)`: the next sealed segment, once all of it is decided, on stable storage and below the high
-//! watermark. Each failure in a row makes the pause before the next attempt longer. Where trying again is no use the
-//! partition stands still, and the log says so.
+//! watermark. Each failure in a row makes the pause before the next attempt longer, those of the local disk too: it may come
+//! back. Where trying again is no use, because bytes are not what was written, the partition stands still, and the log says
+//! so.
 //!
 //! Invariant: whoever calls [`TieredLog::upload_next`] has taken the partition out of the queue, so no two attempts of one
 //! partition run side by side.
@@ -127,14 +128,24 @@ impl TieredLog {
             }
             Err(error) => {
                 metrics::copy_failed();
-                tracing::warn!(
-                    %error, topic = %self.topic(), partition = self.tp().partition, base = base.get(), "an upload failed"
-                );
+                self.tell_failure(base, &error);
                 if error.needs_help() || self.has_hole(&error) {
                     self.stop_uploads(error.to_string());
                 }
                 self.upload_failed(error.to_string(), error.is_of_bucket());
             }
+        }
+    }
+
+    fn tell_failure(&self, base: Offset, error: &UploadError) {
+        let (topic, partition, base) = (self.topic(), self.tp().partition, base.get());
+        if error.is_of_disk() {
+            tracing::error!(
+                %error, %topic, partition, base,
+                "the disk does not give what is to be uploaded: it is tried again, less and less often, and what follows waits; if the disk does not come back, `tidelog tier skip` gives the range up"
+            );
+        } else {
+            tracing::warn!(%error, %topic, partition, base, "an upload failed");
         }
     }
 

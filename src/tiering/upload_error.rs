@@ -1,5 +1,7 @@
 //! Why a range was not uploaded, and what that means for the next try.
 
+use std::io::ErrorKind;
+
 use crate::catalog::{CommitError, FencedError, StorageError};
 use crate::log::LogError;
 use crate::model::{Offset, TopicPartition};
@@ -71,13 +73,13 @@ impl UploadError {
         }
     }
 
-    /// Whether trying again is no use before somebody has helped: the log's own bytes cannot be read, or cannot be written
-    /// as what they are.
+    /// Whether trying again is no use before somebody has helped: the log's own bytes are not what was written, or cannot be
+    /// written as what they are.
     pub(super) fn needs_help(&self) -> bool {
         match self {
             Self::Log(LogError::Damaged { .. }) => true,
-            // A segment that retention has just removed is no bad sector.
-            Self::Log(LogError::Io { source, .. }) => source.kind() != std::io::ErrorKind::NotFound,
+            // The file is shorter than it was.
+            Self::Log(LogError::Io { source, .. }) => source.kind() == ErrorKind::UnexpectedEof,
             Self::Write(error) => matches!(
                 error,
                 WriteError::Batch { .. }
@@ -88,5 +90,12 @@ impl UploadError {
             ),
             _ => false,
         }
+    }
+
+    /// Whether the disk does not give the local log: a bad sector stays, a cable or a mount comes back. A segment that
+    /// retention has just removed is neither.
+    pub(super) fn is_of_disk(&self) -> bool {
+        let Self::Log(LogError::Io { source, .. }) = self else { return false };
+        !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof)
     }
 }

@@ -285,6 +285,31 @@ async fn a_range_that_cannot_be_read_stops_until_the_operator_gives_it_up() {
 }
 
 #[tokio::test]
+async fn a_disk_that_comes_back_heals_by_itself() {
+    let disk = crate::disk::recorded::RecordedDisk::new();
+    let stage = Stage::on_disk(config(), TieringOptions::default(), Arc::new(disk.clone())).await;
+    stage.segment();
+    stage.segment();
+    disk.make_unreadable(Some(".log"));
+    for failures in [1, 2] {
+        stage.log.upload_next().await;
+        let status = stage.log.status();
+        assert_eq!((status.failures, &status.stopped, stage.tiered_to()), (failures, &None, 0));
+        assert!(status.last_error.is_some_and(|error| error.contains("a bad sector")));
+        assert!(!stage.log.upload.lock().may_begin(stage.tiers.clock().monotonic()), "it waits");
+    }
+    disk.make_unreadable(None);
+    // By the copiers, as in life: nobody helps.
+    let clock = crate::clock::SystemClock::new();
+    while stage.tiered_to() < 60 {
+        stage.log.offer_upload();
+        crate::clock::Clock::sleep(&clock, std::time::Duration::from_millis(1)).await;
+    }
+    assert_eq!((stage.log.status().failures, stage.objects().len()), (0, 2));
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
 async fn nothing_undecided_unseen_or_unsynced_is_uploaded() {
     let stage = with(|_| ()).await;
     let log = &stage.log.log;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::catalog::{Catalog, CatalogOptions, ClusterRow, NewTopicRow, PartitionRow};
 use crate::clock::{Clock, Sleep, SystemClock};
-use crate::disk::RealDisk;
+use crate::disk::{Disk, RealDisk};
 use crate::log::{LogOptions, OpenFiles, PartitionLog};
 use crate::model::{BrokerId, Codec, LeaderEpoch, Offset, TopicConfig, TopicId, TopicName, TopicPartition};
 use crate::object_storage::{Bucket, BucketOptions, FaultPlan, MemoryStore};
@@ -93,6 +93,11 @@ impl Stage {
     }
 
     pub async fn with(config: TopicConfig, options: TieringOptions) -> Self {
+        Self::on_disk(config, options, RealDisk::shared()).await
+    }
+
+    /// With its log, and nothing else, on `disk`.
+    pub async fn on_disk(config: TopicConfig, options: TieringOptions, disk: Arc<dyn Disk>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(MovedClock { real: SystemClock::new(), by_ms: AtomicI64::new(0) });
         let url = format!("sqlite://{}/catalog.db", folder.path().display());
@@ -110,7 +115,7 @@ impl Stage {
             tiered: config.remote.enabled,
         };
         catalog.create_topic(topic).await.unwrap();
-        let files = OpenFiles::new(Arc::new(RealDisk), 100);
+        let files = OpenFiles::new(disk, 100);
         let (store, plan, config) = (Arc::new(MemoryStore::new()), FaultPlan::new(), Arc::new(config));
         let opening = Opening {
             store: &store,
