@@ -1,13 +1,14 @@
 //! Removing objects: those whose rows say DELETING, and nothing else. A listing is never a reason.
 //!
 //! ```text
-//! DELETING, long enough ago ─▶ floor or deleted topic noted in the bucket ─▶ upload ended, object removed
-//!                                                              ─▶ found absent ─▶ row gone
+//! DELETING, long enough ago ─▶ the bucket is ours ─▶ floor or deleted topic noted there ─▶ upload ended, object removed
+//!                                                              ─▶ found absent ─▶ the bucket is ours ─▶ row gone
 //! ```
 //!
 //! # Consistency
 //! Every step can be repeated and does no harm when it is. An object that this process is still writing is left to who
-//! writes it.
+//! writes it. Another bucket that answers in the place of ours lets everything go, and has nothing: so the bucket is asked
+//! whose it is before the first of a page goes, and again before the rows of what went do.
 //!
 //! # Retries
 //! A row whose object cannot be removed stays. One that is refused for itself waits longer each time ([`RefusedRemovals`])
@@ -68,6 +69,10 @@ struct Round {
     /// The last that was refused for itself.
     refused: Option<RemoveError>,
     any_new: bool,
+    /// Is tried before its time.
+    probe: Option<Ulid>,
+    /// The bucket is away, or is another one: the rest is left to the next round.
+    is_over: bool,
 }
 
 impl Round {
@@ -75,6 +80,7 @@ impl Round {
         if error.is_away() {
             self.away_in_a_row += 1;
             if self.away_in_a_row == FAILURES_MAX {
+                self.is_over = true;
                 tracing::warn!(%error, "objects that may go cannot be removed now: the rest is left to the next round");
             }
             return;
@@ -129,7 +135,7 @@ impl Tiers {
     /// One round over the rows that say DELETING.
     pub async fn remove_deleted(self: &Arc<Self>) -> Result<Removed, StorageError> {
         let now_ms = self.clock().now_ms();
-        let mut round = Round::default();
+        let mut round = Round { probe: self.refused_removals.probe(now_ms), ..Round::default() };
         let mut topics: Option<HashMap<TopicId, TopicRow>> = None;
         let mut after = None;
         loop {
@@ -141,7 +147,7 @@ impl Tiers {
                 none => none.insert(self.catalog().topics().await?.into_iter().map(|row| (row.id, row)).collect()),
             };
             self.remove_page(rows, topics, now_ms, &mut round).await;
-            if round.away_in_a_row >= FAILURES_MAX {
+            if round.is_over {
                 break;
             }
         }
@@ -157,38 +163,73 @@ impl Tiers {
         now_ms: i64,
         round: &mut Round,
     ) {
-        let (due, later): (Vec<_>, Vec<_>) = rows
-            .into_iter()
-            .partition(|row| self.is_due(row, now_ms) && !self.refused_removals.waits(row.head.id, now_ms));
+        let may_go = |id: Ulid| round.probe == Some(id) || !self.refused_removals.waits(id, now_ms);
+        let (due, later): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| self.is_due(row, now_ms) && may_go(row.head.id));
         round.removed.waiting += later.len();
-        let removals = due.into_iter().map(|row| {
+        if due.is_empty() || !self.is_ours(due.len(), round).await {
+            return;
+        }
+        let objects = futures::stream::iter(due.into_iter().map(|row| {
             let topic = topics.get(&row.head.tp.topic_id);
             async move {
-                let outcome = self.remove(&row, topic).await;
+                let outcome = self.remove_object(&row, topic).await;
                 (row, outcome)
             }
-        });
-        let mut outcomes = futures::stream::iter(removals).buffer_unordered(SIDE_BY_SIDE);
-        while let Some((row, outcome)) = outcomes.next().await {
+        }));
+        let mut objects = objects.buffer_unordered(SIDE_BY_SIDE);
+        let mut absent = Vec::new();
+        while let Some((row, outcome)) = objects.next().await {
             match outcome {
                 Ok(()) => {
                     round.away_in_a_row = 0;
-                    round.removed.rows += 1;
-                    self.refused_removals.forget(row.head.id);
-                    round.removed.topics.insert(row.head.tp.topic_id);
-                    metrics::object_deleted();
+                    absent.push(row);
                 }
-                Err(error) => {
-                    round.removed.failed += 1;
-                    metrics::deletion_failed();
-                    tracing::debug!(%error, key = row.head.object_key, "an object cannot be removed yet");
-                    round.failed(&self.refused_removals, row.head.id, error, now_ms);
-                }
+                Err(error) => self.note_failure(&row, error, now_ms, round),
             }
-            if round.away_in_a_row >= FAILURES_MAX {
+            if round.is_over {
                 break;
             }
         }
+        drop(objects);
+        if absent.is_empty() || !self.is_ours(absent.len(), round).await {
+            return;
+        }
+        let rows = futures::stream::iter(absent.into_iter().map(|row| async move {
+            let outcome = self.remove_row(&row).await;
+            (row, outcome)
+        }));
+        let mut rows = rows.buffer_unordered(SIDE_BY_SIDE);
+        while let Some((row, outcome)) = rows.next().await {
+            match outcome {
+                Ok(()) => {
+                    round.removed.rows += 1;
+                    self.refused_removals.note_gone(row.head.id);
+                    round.removed.topics.insert(row.head.tp.topic_id);
+                    metrics::object_deleted();
+                }
+                Err(error) => self.note_failure(&row, error, now_ms, round),
+            }
+            if round.is_over {
+                break;
+            }
+        }
+    }
+
+    /// Whether the bucket that answers is the one that this broker started on; if not, the round is over for `rows` of it.
+    async fn is_ours(&self, rows: usize, round: &mut Round) -> bool {
+        let Err(error) = self.still_ours().await else { return true };
+        tracing::warn!(%error, "objects that may go cannot be removed now: they are left to the next round");
+        round.removed.failed += rows;
+        round.is_over = true;
+        false
+    }
+
+    fn note_failure(&self, row: &SegmentRow, error: RemoveError, now_ms: i64, round: &mut Round) {
+        round.removed.failed += 1;
+        metrics::deletion_failed();
+        tracing::debug!(%error, key = row.head.object_key, "an object cannot be removed yet");
+        round.failed(&self.refused_removals, row.head.id, error, now_ms);
     }
 
     /// Whether a row's time has come: at once for what never was part of the log, else when nobody can read it any more.
@@ -209,7 +250,7 @@ impl Tiers {
         now_ms.saturating_sub(row.changed_at_ms) >= grace_ms
     }
 
-    async fn remove(&self, row: &SegmentRow, topic: Option<&TopicRow>) -> Result<(), RemoveError> {
+    async fn remove_object(&self, row: &SegmentRow, topic: Option<&TopicRow>) -> Result<(), RemoveError> {
         self.note_end(row, topic).await?;
         self.end_object(row).await
     }
@@ -236,6 +277,10 @@ impl Tiers {
         if self.parts.bucket.size(&key).await?.is_some() {
             return Err(RemoveError::StillThere(key));
         }
+        Ok(())
+    }
+
+    async fn remove_row(&self, row: &SegmentRow) -> Result<(), RemoveError> {
         self.catalog().remove_segment_row(row.head.id).await?;
         self.damages.note_removed(row.head.id, row.head.object_key.as_str());
         self.options.steps.reached(Step::RowGone).await;

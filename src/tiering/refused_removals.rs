@@ -2,6 +2,10 @@
 //! with a control file that has to be written first and cannot be. Each waits longer with every try, so that those behind
 //! it have their turn.
 //!
+//! A bucket that denies may deny everything, with keys that have expired or without leave to remove at all, until somebody
+//! has helped. So once a minute the one that was tried longest ago is tried before its time: if it goes, what was denied
+//! beside it waits no longer.
+//!
 //! Invariant: never more than a bound are remembered; one more is tried in every round.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,6 +15,7 @@ use parking_lot::Mutex;
 use ulid::Ulid;
 
 use super::metrics;
+use crate::object_storage::ErrorKind;
 
 /// Objects that are remembered.
 const KNOWN_MAX: usize = 16_384;
@@ -28,6 +33,10 @@ struct Refusal {
 }
 
 impl Refusal {
+    fn is_denied(&self) -> bool {
+        self.why == ErrorKind::Denied.name()
+    }
+
     /// A clock that was put back ends a wait, and never makes it longer.
     fn waits(&self, now_ms: i64) -> bool {
         let doubled = FIRST.saturating_mul(1u32.checked_shl(self.times.saturating_sub(1)).unwrap_or(u32::MAX));
@@ -41,6 +50,7 @@ impl Refusal {
 pub(super) struct RefusedRemovals {
     known: Mutex<HashMap<Ulid, Refusal>>,
     told_at_ms: Mutex<Option<i64>>,
+    probed_at_ms: Mutex<Option<i64>>,
 }
 
 impl RefusedRemovals {
@@ -62,9 +72,28 @@ impl RefusedRemovals {
         true
     }
 
-    /// It is gone.
-    pub(super) fn forget(&self, id: Ulid) {
-        self.known.lock().remove(&id);
+    /// It is gone. If it had been denied, the others that were are tried at once: their waits begin anew.
+    pub(super) fn note_gone(&self, id: Ulid) {
+        let mut known = self.known.lock();
+        if known.remove(&id).is_some_and(|refusal| refusal.is_denied()) {
+            let denied = known.values_mut().filter(|refusal| refusal.is_denied());
+            denied.for_each(|refusal| (refusal.times, refusal.at_ms) = (0, i64::MIN));
+        }
+    }
+
+    /// What is to be tried before its time in this round, if anything.
+    pub(super) fn probe(&self, now_ms: i64) -> Option<Ulid> {
+        let known = self.known.lock();
+        let denied = known.iter().filter(|(_, refusal)| refusal.is_denied() && refusal.waits(now_ms));
+        let (id, refusal) = denied.min_by_key(|(id, refusal)| (refusal.at_ms, **id))?;
+        let first_ms = i64::try_from(FIRST.as_millis()).unwrap_or(i64::MAX);
+        let mut probed_at_ms = self.probed_at_ms.lock();
+        let last_ms = probed_at_ms.map_or(refusal.at_ms, |at_ms| at_ms.max(refusal.at_ms));
+        if (last_ms..last_ms.saturating_add(first_ms)).contains(&now_ms) {
+            return None;
+        }
+        *probed_at_ms = Some(now_ms);
+        Some(*id)
     }
 
     /// At the end of a round that met a refusal, the last of which was `example`, or met none: tells the operator how many
@@ -114,8 +143,29 @@ mod tests {
             assert!(!refused.waits(id, at_ms), "{wait_s}");
         }
         assert!(!refused.waits(Ulid(2), at_ms));
-        refused.forget(id);
+        refused.note_gone(id);
         assert_eq!(refused.len(), 0);
+    }
+
+    #[test]
+    fn one_that_was_denied_and_goes_ends_the_waits_of_the_others_that_were() {
+        let refused = RefusedRemovals::default();
+        for (id, why) in [(1, "denied"), (2, "denied"), (3, "still there")] {
+            for _ in 0..9 {
+                refused.note(Ulid(id), why, 1_000);
+            }
+        }
+        assert_eq!(refused.probe(60_999), None, "a minute is not over");
+        assert_eq!(refused.probe(61_000), Some(Ulid(1)));
+        refused.note(Ulid(1), "denied", 61_000);
+        assert_eq!(refused.probe(120_999), None);
+        assert_eq!(refused.probe(121_000), Some(Ulid(2)), "the one that was tried longest ago");
+        refused.note_gone(Ulid(7));
+        assert!(refused.waits(Ulid(1), 121_000), "what was never refused says nothing of those that were");
+        refused.note_gone(Ulid(2));
+        assert!(!refused.waits(Ulid(1), 121_000) && refused.waits(Ulid(3), 121_000));
+        refused.note(Ulid(1), "denied", 121_000);
+        assert!(refused.waits(Ulid(1), 121_000) && !refused.waits(Ulid(1), 181_000), "from the beginning");
     }
 
     #[test]

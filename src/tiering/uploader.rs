@@ -226,10 +226,12 @@ impl TieredLog {
             }
         }
         steps.reached(Step::GivenUp).await;
+        // Whatever bucket answers: what was sent elsewhere goes there. But only ours says that nothing is left.
         self.tiers.clear_away(&attempt.key, attempt.upload_id.as_deref(), false).await?;
         if self.tiers.bucket().size(&attempt.key).await?.is_some() {
             return Err(UploadError::StillThere(attempt.key.clone()));
         }
+        self.tiers.still_ours().await?;
         steps.reached(Step::Ended).await;
         catalog.remove_segment_row(attempt.id).await?;
         self.upload.lock().unfinished = None;

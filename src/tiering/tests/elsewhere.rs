@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 
 use super::stage::{Stage, config};
-use crate::object_storage::key;
+use crate::model::Offset;
+use crate::object_storage::{Operation, key};
 use crate::tiering::{Step, StepHook, TieringOptions};
 
 impl Stage {
@@ -24,11 +25,29 @@ impl Stage {
 
     /// What refuses an upload says so, leaves no row and no object, and keeps what is local.
     async fn is_refused(&self, because: &str) {
+        self.is_refused_with_rows(because, vec![]).await;
+    }
+
+    async fn is_refused_with_rows(&self, because: &str, rows: Vec<(String, i64, i64)>) {
         self.log.upload_next().await;
         let status = self.log.status();
         assert!(status.last_error.as_ref().is_some_and(|error| error.contains(because)), "{status:?}");
-        assert_eq!((self.objects(), self.rows().await), (vec![], vec![]));
+        assert_eq!((self.objects(), self.rows().await), (vec![], rows));
         assert_eq!(self.drop_local().await, 0);
+    }
+
+    /// An uploaded segment whose row says DELETING, long enough ago.
+    async fn with_one_to_remove(options: TieringOptions) -> Self {
+        let stage = Self::with(config(), options).await;
+        stage.segment();
+        stage.upload_all().await;
+        stage.log.advance_log_start(Offset::new(30)).await.unwrap();
+        stage.clock.advance(1_000_000);
+        stage
+    }
+
+    fn floor(&self) -> Option<serde_json::Value> {
+        self.control(&format!("_tidelog/floors/{}/0.json", self.id))
     }
 
     async fn goes_on(&self, file: Bytes) {
@@ -89,7 +108,50 @@ async fn an_object_that_was_sent_elsewhere_is_not_live() {
     sender.send(stage.tiers.bucket().clone()).unwrap();
     stage.segment();
     let file = stage.cluster_file();
-    stage.is_refused("it has no '_tidelog/cluster.json'").await;
+    let doubted = vec![("DELETING".to_owned(), 0, 29)];
+    stage.is_refused_with_rows("it has no '_tidelog/cluster.json'", doubted).await;
     assert!(elsewhere.load(Ordering::SeqCst), "the whole object was sent");
     stage.goes_on(file).await;
+}
+
+#[tokio::test]
+async fn nothing_is_removed_while_another_bucket_answers() {
+    let stage = Stage::with_one_to_remove(TieringOptions::default()).await;
+    let (file, rows) = (stage.without_cluster_file().await, stage.rows().await);
+    let deletes = || stage.tiers.bucket().counts().of(Operation::Delete).requests;
+    let before = deletes();
+    let removed = stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!((removed.rows, removed.failed, deletes() - before), (0, 1, 0));
+    assert_eq!((stage.rows().await, stage.objects().len(), stage.floor()), (rows, 1, None), "not even a control file");
+    stage.store.overwrite(&key::cluster(), file);
+    let controls = || stage.tiers.bucket().counts().of(Operation::ReadControl).requests;
+    let before = controls();
+    assert_eq!(stage.tiers.remove_deleted().await.unwrap().rows, 1);
+    assert_eq!((stage.rows().await, stage.objects()), (vec![], vec![]));
+    assert!(controls() - before <= 3, "before and behind a page, and for the floor");
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn a_row_stays_where_its_object_was_removed_elsewhere() {
+    let (sender, receiver) = std::sync::mpsc::channel::<crate::object_storage::Bucket>();
+    let receiver = parking_lot::Mutex::new(receiver);
+    // The endpoint leads elsewhere as soon as the bucket was found to be ours.
+    let steps = StepHook::new(move |step| {
+        let bucket = (step == Step::ObjectGone).then(|| receiver.lock().try_recv().ok()).flatten();
+        Box::pin(async move {
+            if let Some(bucket) = bucket {
+                bucket.delete(&key::cluster()).await.unwrap();
+            }
+        })
+    });
+    let stage = Stage::with_one_to_remove(TieringOptions { steps, ..TieringOptions::default() }).await;
+    let (file, rows) = (stage.cluster_file(), stage.rows().await);
+    sender.send(stage.tiers.bucket().clone()).unwrap();
+    let removed = stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!((removed.rows, removed.failed, stage.rows().await), (0, 1, rows));
+    stage.store.overwrite(&key::cluster(), file);
+    assert_eq!(stage.tiers.remove_deleted().await.unwrap().rows, 1);
+    assert_eq!(stage.rows().await, vec![]);
+    stage.tiers.close().await;
 }
