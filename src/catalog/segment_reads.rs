@@ -76,18 +76,28 @@ impl Catalog {
         .await
     }
 
-    /// Up to `limit` of a partition's LIVE rows, greatest timestamp first, of equal ones the first in the log. More than
-    /// one, because the greatest timestamp of an object may be that of an aborted record.
-    pub async fn latest_segments(&self, tp: TopicPartition, limit: i64) -> Result<Vec<SegmentRow>, StorageError> {
-        self.read((tp, limit), |session, (tp, limit)| {
+    /// Up to `limit` of a partition's LIVE rows, greatest timestamp first, of equal ones the first in the log; behind
+    /// `after`, the timestamp and base of the last one that was seen. More than one, because the greatest timestamp of an
+    /// object may be that of an aborted record.
+    pub async fn latest_segments(
+        &self,
+        tp: TopicPartition,
+        after: Option<(i64, Offset)>,
+        limit: i64,
+    ) -> Result<Vec<SegmentRow>, StorageError> {
+        let after = after.unwrap_or((i64::MAX, Offset::ZERO.prev()));
+        self.read((tp, after, limit), |session, (tp, (timestamp_ms, base), limit)| {
             async move {
                 let (topic, number) = tp_values(tp);
+                // The inner question is answered by an index alone, in its order.
                 let sql = select_segments!(
                     "WHERE segment_id IN (SELECT segment_id FROM remote_segments WHERE topic_id = $1 AND partition = $2 \
-                     AND state = 'LIVE' AND record_count > 0 ORDER BY max_timestamp_ms DESC, base_offset LIMIT $3) \
+                     AND state = 'LIVE' AND record_count > 0 AND max_timestamp_ms <= $3 AND (max_timestamp_ms < $3 OR \
+                     base_offset > $4) ORDER BY max_timestamp_ms DESC, base_offset LIMIT $5) \
                      ORDER BY max_timestamp_ms DESC, base_offset"
                 );
-                let values = [topic.as_slice().into(), number.into(), (*limit).into()];
+                let values =
+                    [topic.as_slice().into(), number.into(), (*timestamp_ms).into(), (*base).into(), (*limit).into()];
                 session.rows(sql, &values).await?.iter().map(segment_row).collect()
             }
             .boxed()

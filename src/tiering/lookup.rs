@@ -28,7 +28,10 @@ use crate::model::Offset;
 /// A record: its offset and its timestamp in milliseconds.
 pub type RecordTime = (Offset, i64);
 
-/// Objects that are asked for at once, latest first.
+/// Objects that are asked for at first, latest first: the latest has the answer, unless its latest record was aborted or
+/// cut off.
+const FIRST_LATEST_ROWS: i64 = 2;
+/// Objects that are asked for at once after these.
 const LATEST_ROWS: i64 = 16;
 
 /// A row with its index, and the offsets of it that are part of the log.
@@ -164,16 +167,16 @@ impl TieredLog {
 
     async fn find_latest(&self) -> Result<Option<RecordTime>, RemoteReadError> {
         let Some((log_start, _)) = self.remote_part() else { return Ok(None) };
-        let mut limit = LATEST_ROWS;
+        let (mut best, mut after): (Option<RecordTime>, _) = (None, None);
+        let mut limit = FIRST_LATEST_ROWS;
         loop {
-            let rows = self.tiers.catalog().latest_segments(self.tp(), limit).await?;
-            let mut best: Option<RecordTime> = None;
-            let mut settled = i64::try_from(rows.len()).unwrap_or(i64::MAX) < limit;
+            let rows = self.tiers.catalog().latest_segments(self.tp(), after, limit).await?;
+            let Some(last) = rows.last() else { return Ok(best) };
+            after = Some((last.content.max_timestamp_ms, last.head.base));
             for row in &rows {
                 // An object's greatest timestamp may be that of an aborted record, which it does not hold.
-                if best.is_some_and(|(_, known_ms)| known_ms > row.content.max_timestamp_ms) {
-                    settled = true;
-                    break;
+                if best.is_some_and(|best| precedes(best, (row.head.base, row.content.max_timestamp_ms))) {
+                    return Ok(best);
                 }
                 let indexed = self.indexed(row, log_start)?;
                 for (number, entry) in indexed.entries.iter().enumerate() {
@@ -182,10 +185,7 @@ impl TieredLog {
                     }
                 }
             }
-            if settled {
-                return Ok(best);
-            }
-            limit = limit.saturating_mul(8);
+            limit = LATEST_ROWS;
         }
     }
 
@@ -215,9 +215,14 @@ impl TieredLog {
 /// The later of two; of equal ones the first in the log.
 fn later(best: Option<RecordTime>, found: RecordTime) -> Option<RecordTime> {
     match best {
-        Some((offset, at_ms)) if (at_ms, -offset.get()) >= (found.1, -found.0.get()) => best,
+        Some(known) if precedes(known, found) => best,
         _ => Some(found),
     }
+}
+
+/// Whether the first of two is the latest, or as late and not behind the other in the log.
+fn precedes(one: RecordTime, other: RecordTime) -> bool {
+    one.1 > other.1 || (one.1 == other.1 && one.0 <= other.0)
 }
 
 #[cfg(test)]

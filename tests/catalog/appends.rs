@@ -230,7 +230,15 @@ over_both! {
         assert_eq!(reaching(60, 20).await, Some(20));
         assert_eq!(reaching(60, 15).await, Some(10), "an object that `from` lies in counts");
         assert_eq!(reaching(91, 0).await, None, "an object without records has no timestamp to find");
-        let latest = catalog.latest_segments(tp(1), 3).await.unwrap();
+        let (mut latest, mut after) = (Vec::new(), None);
+        loop {
+            let page = catalog.latest_segments(tp(1), after, 1).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some((last.content.max_timestamp_ms, last.head.base));
+            latest.extend(page.iter().map(|row| row.head.base.get()));
+        }
+        assert_eq!(latest, [10, 30, 20, 0], "of equal timestamps the first in the log, each once");
+        let latest = catalog.latest_segments(tp(1), None, 3).await.unwrap();
         assert_eq!(latest.iter().map(|row| row.head.base.get()).collect::<Vec<_>>(), [10, 30, 20]);
         assert_eq!(catalog.last_segment(tp(1)).await.unwrap().unwrap().head.base, offset(40));
     }

@@ -1,10 +1,12 @@
 //! Records by their timestamps, and many segments.
 
 use super::stage::{BASE_MS, Stage, batch};
+use crate::catalog::{NewSegmentRow, SegmentContent};
 use crate::log::TieredTo;
 use crate::model::{Codec, Offset};
 use crate::object_storage::Operation;
 use crate::tiering::manifest::{WINDOW_SEGMENTS_MAX, WINDOWS_MAX};
+use crate::tiering::parquet::RowGroupIndex;
 
 /// Three objects whose greatest timestamps do not rise: 9 s, 20 s, 15 s after the beginning.
 async fn stage() -> Stage {
@@ -60,6 +62,65 @@ async fn the_latest_record_needs_no_bucket_but_for_what_the_log_start_cuts() {
     assert_eq!(gets(&stage), before, "the latest is still there");
     stage.log.advance_log_start(Offset::new(20)).await.unwrap();
     assert_eq!(stage.log.latest_record().await.unwrap(), Some((Offset::new(29), BASE_MS + 15_009)));
+    stage.tiers.close().await;
+}
+
+impl Stage {
+    /// Puts a LIVE row behind what is in the bucket, of ten records, with what is said.
+    async fn add_row(&self, max_timestamp_ms: i64, row_groups: &[u8]) {
+        let base = Offset::new(self.catalog.partition(self.tp()).await.unwrap().unwrap().tiered_to.unwrap().get());
+        let row = NewSegmentRow {
+            id: ulid::Ulid(u128::from(base.get().unsigned_abs())),
+            tp: self.tp(),
+            base,
+            end: Offset::new(base.get() + 9),
+            leader_epoch: self.log.leader_epoch(),
+            generation: 0,
+            object_key: format!("topics/added/{base}"),
+            incarnation: 1,
+            start_number: 1,
+        };
+        self.catalog.insert_writing(row.clone()).await.unwrap();
+        let content = SegmentContent {
+            record_count: 10,
+            max_timestamp_ms,
+            row_groups: row_groups.to_vec(),
+            ..Default::default()
+        };
+        self.catalog.append_segment(row, content).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn equal_timestamps_do_not_load_the_whole_index() {
+    let stage = stage().await;
+    // Behind the latest, and as late: whoever looked at their row groups would fail.
+    for _ in 0..40 {
+        stage.add_row(BASE_MS + 20_009, b"no index").await;
+    }
+    assert_eq!(stage.log.latest_record().await.unwrap(), Some((Offset::new(19), BASE_MS + 20_009)));
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn the_latest_record_is_found_behind_pages_of_objects_that_hold_no_late_one() {
+    let stage = stage().await;
+    let row = stage.catalog.last_segment(stage.tp()).await.unwrap().unwrap();
+    let mut index = RowGroupIndex::decode(&row.content.row_groups).unwrap();
+    // Their latest records were aborted; of those that are left the latest lies in the last of them.
+    for number in 0..40 {
+        let base = 30 + number * 10;
+        index.entries[0].base_offset = Offset::new(base);
+        index.entries[0].max_timestamp_offset = Offset::new(base + 3);
+        index.entries[0].max_timestamp_ms = BASE_MS + number;
+        stage.add_row(BASE_MS + 90_000, &index.encode()).await;
+    }
+    assert_eq!(stage.log.latest_record().await.unwrap(), Some((Offset::new(19), BASE_MS + 20_009)));
+    index.entries[0].base_offset = Offset::new(430);
+    index.entries[0].max_timestamp_offset = Offset::new(437);
+    index.entries[0].max_timestamp_ms = BASE_MS + 80_000;
+    stage.add_row(BASE_MS + 90_000, &index.encode()).await;
+    assert_eq!(stage.log.latest_record().await.unwrap(), Some((Offset::new(437), BASE_MS + 80_000)));
     stage.tiers.close().await;
 }
 
