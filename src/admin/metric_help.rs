@@ -143,7 +143,11 @@ const FAMILIES: &[Family] = &[
         "requests",
         "questions to the cache of what was read from the bucket, by outcome",
     ),
-    family("tidelog_tiering_damaged_objects_count", "objects", "objects that cannot be read though the bucket answers"),
+    family(
+        "tidelog_tiering_damages_count",
+        "damages",
+        "objects, rows of the catalog that name objects, and gaps between objects that cannot be read though the bucket answers",
+    ),
     family("tidelog_tiering_decoded_bytes_total", "bytes", "row groups read from the bucket, decoded"),
     family("tidelog_tiering_fetched_bytes_total", "bytes", "row groups read from the bucket, as they lie there"),
     family(

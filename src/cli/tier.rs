@@ -78,6 +78,7 @@ async fn status(args: &StatusArgs) -> Result<(), Failure> {
         "TOPIC",
         "PARTITION",
         "STATE",
+        "DAMAGED",
         "LOG START",
         "TIERED TO",
         "LOCAL START",
@@ -96,6 +97,7 @@ async fn status(args: &StatusArgs) -> Result<(), Failure> {
             partition.topic.clone(),
             partition.partition.to_string(),
             state(partition).to_owned(),
+            or_dash(Some(partition.damaged.len()).filter(|damages| *damages > 0)),
             partition.log_start_offset.to_string(),
             or_dash(partition.tiered_to.filter(|tiered_to| *tiered_to > 0)),
             partition.local_start_offset.to_string(),
@@ -105,7 +107,7 @@ async fn status(args: &StatusArgs) -> Result<(), Failure> {
             partition.failures.to_string(),
         ]);
     }
-    right_align(&mut shown, &[1, 3, 4, 5, 6, 7, 9]);
+    right_align(&mut shown, &[1, 3, 4, 5, 6, 7, 8, 10]);
     print(&text(&shown))?;
     for partition in &partitions {
         if let Some(error) = partition.stopped.as_ref().or(partition.last_error.as_ref()) {
@@ -124,10 +126,10 @@ fn local_only(partition: &ShownTier) -> Option<i64> {
     partition.enabled.then_some((partition.log_end_offset - from).max(0))
 }
 
+/// How its uploads are; what of it cannot be read has a column of its own.
 fn state(partition: &ShownTier) -> &'static str {
     match partition {
         ShownTier { stopped: Some(_), .. } => "stopped",
-        ShownTier { damaged, .. } if !damaged.is_empty() => "damaged",
         ShownTier { enabled: false, .. } => "local only",
         ShownTier { paused: true, .. } => "paused",
         ShownTier { tiered_to: None, .. } => "unknown",
@@ -183,6 +185,8 @@ mod tests {
         ] {
             let shown = partition(tiered_to, end, lag);
             assert_eq!((state(&shown), local_only(&shown)), (said, offsets));
+            let damaged = ShownTier { damaged: vec!["an object".to_owned()], ..shown };
+            assert_eq!(state(&damaged), said, "what cannot be read says nothing of the uploads");
         }
     }
 }

@@ -23,9 +23,17 @@ const BEGINNING: &str = ".beginning";
 /// that is going bad, do not fill the disk with what nobody reads.
 const KEPT_MS: i64 = 7 * 24 * 3_600 * 1_000;
 
-/// What `path` is called when it is set aside.
-pub(super) fn name(path: &Path, now_ms: i64) -> PathBuf {
-    with_suffix(path, &format!("{ASIDE}-{now_ms}"))
+/// What `path` is called when it is set aside: a name that nothing has, so that what was set aside in the same millisecond
+/// stays too.
+pub(super) fn free_name(disk: &dyn Disk, path: &Path, now_ms: i64) -> io::Result<PathBuf> {
+    let mut at_ms = now_ms;
+    loop {
+        let name = with_suffix(path, &format!("{ASIDE}-{at_ms}"));
+        if !disk.try_exists(&name)? {
+            return Ok(name);
+        }
+        at_ms = at_ms.saturating_add(1);
+    }
 }
 
 /// Notes that the log in `dir` is about to be set aside for another to begin.
@@ -81,6 +89,20 @@ mod tests {
     use crate::disk::recorded::RecordedDisk;
 
     #[test]
+    fn what_is_set_aside_in_one_millisecond_stays_side_by_side() {
+        let disk = RecordedDisk::new();
+        let dir = Path::new("/t");
+        disk.create_dir_all_durable(dir).unwrap();
+        for _ in 0..3 {
+            disk.create_dir(&dir.join("0")).unwrap();
+            drop(disk.open(&dir.join("0/1.log"), Open::Create).unwrap());
+            disk.rename(&dir.join("0"), &free_name(&disk, &dir.join("0"), 5_000).unwrap()).unwrap();
+        }
+        let left: Vec<_> = disk.read_dir(dir).unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(left, ["0.aside-5000", "0.aside-5001", "0.aside-5002"]);
+    }
+
+    #[test]
     fn what_was_set_aside_goes_after_a_week_and_nothing_else_does() {
         let disk = RecordedDisk::new();
         let dir = Path::new("/t");
@@ -88,9 +110,9 @@ mod tests {
         let file = |name: &str| drop(disk.open(&dir.join(name), Open::Create).unwrap());
         let set_aside_at = 5_000;
         for path in ["1.log", "1.index"] {
-            file(&name(Path::new(path), set_aside_at).display().to_string());
+            drop(disk.open(&free_name(&disk, &dir.join(path), set_aside_at).unwrap(), Open::Create).unwrap());
         }
-        let folder = name(&dir.join("0"), set_aside_at);
+        let folder = free_name(&disk, &dir.join("0"), set_aside_at).unwrap();
         disk.create_dir(&folder).unwrap();
         drop(disk.open(&folder.join("1.log"), Open::Create).unwrap());
         for kept in ["1.log", "2.log.aside-x", "x.aside.log"] {

@@ -177,7 +177,7 @@ impl PartitionLog {
     ) -> Result<Self, LogError> {
         let disk = files.disk();
         if disk.try_exists(dir).map_err(at(dir))? {
-            let aside = aside::name(dir, now_ms);
+            let aside = aside::free_name(disk, dir, now_ms).map_err(at(dir))?;
             aside::note_beginning(disk, dir).map_err(at(dir))?;
             disk.rename_durable(dir, &aside).map_err(at(dir))?;
             tracing::warn!(aside = %aside.display(), "a log that is not of this partition's history was set aside");
@@ -411,7 +411,8 @@ fn set_aside(disk: &dyn Disk, dir: &Path, bases: &[Offset], now_ms: i64) -> Resu
     for base in bases {
         for suffix in names::SEGMENT_FILES {
             let path = names::file(dir, *base, suffix);
-            match disk.rename(&path, &aside::name(&path, now_ms)) {
+            let aside = aside::free_name(disk, &path, now_ms).map_err(at(&path))?;
+            match disk.rename(&path, &aside) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 other => other.map_err(at(&path))?,
             }

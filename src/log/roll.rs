@@ -2,8 +2,6 @@
 //!
 //! # Consistency
 //! Under the append lock: a reader sees the sealed segment and the new one together or neither.
-//!
-//! # Consistency
 //! A roll that fails leaves the log as it was, and no files: whatever can fail comes before the new segment is seen.
 //!
 //! # Crash safety

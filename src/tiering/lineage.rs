@@ -6,8 +6,9 @@
 //! `tiered_to`, or that has that record from another epoch, is of another history: a wiped disk, a copy that was put back.
 //!
 //! # Retries
-//! The bucket's own. What cannot be read and will not be is done without, and said: the comparison where it is the footer,
-//! the producers where it is their snapshot. One partition's damage must not keep all others from being served.
+//! The bucket's own. What cannot be read and will not be is done without, and said: the comparison where it is the footer
+//! or the row that names the object, the producers where it is their snapshot. One partition's damage must not keep all
+//! others from being served.
 //!
 //! # Cancellation
 //! Nothing is written here.
@@ -22,7 +23,7 @@ use super::metrics;
 use super::parquet::{DecodeError, Footer};
 use super::remote_segment::RemoteSegment;
 use super::tiers::Tiers;
-use crate::catalog::PartitionRow;
+use crate::catalog::{NewSegmentRow, PartitionRow};
 use crate::log::{Beginning, EpochEntry, PartitionLog};
 use crate::model::Offset;
 
@@ -44,7 +45,7 @@ pub enum Lineage {
 fn without_footer(
     row: &PartitionRow,
     tiered_to: Offset,
-    newest: &RemoteSegment,
+    newest: &NewSegmentRow,
     log_end: Offset,
     error: &RemoteReadError,
 ) -> Lineage {
@@ -63,17 +64,20 @@ impl Tiers {
         let Some(tiered_to) = row.tiered_to.filter(|tiered_to| *tiered_to > Offset::ZERO) else {
             return Ok(Lineage::Sound);
         };
-        let Some(newest) = self.catalog().last_segment(row.tp).await? else { return Ok(Lineage::Sound) };
-        if newest.head.end.next() != tiered_to {
+        let Some(row_of_newest) = self.catalog().last_segment(row.tp).await? else { return Ok(Lineage::Sound) };
+        if row_of_newest.head.end.next() != tiered_to {
             // The log start was put there, and no object: the log's own opening sees to that.
             return Ok(Lineage::Sound);
         }
-        let newest = Arc::new(RemoteSegment::of_row(&newest)?);
-        let log_end = log.log_end_offset();
+        let (head, log_end) = (&row_of_newest.head, log.log_end_offset());
+        let newest = match RemoteSegment::of_row(&row_of_newest) {
+            Ok(newest) => Arc::new(newest),
+            Err(error) => return Ok(without_footer(row, tiered_to, head, log_end, &error.into())),
+        };
         let footer = match self.reader.footer(&self.threads, &newest).await {
             Ok(footer) => footer,
             Err(error) if error.is_transient() => return Err(error),
-            Err(error) => return Ok(without_footer(row, tiered_to, &newest, log_end, &error)),
+            Err(error) => return Ok(without_footer(row, tiered_to, head, log_end, &error)),
         };
         let last_epoch = footer.runs().last().map(|run| run.leader_epoch);
         let local_epoch = log.epochs().epoch_at(tiered_to.prev());

@@ -55,9 +55,9 @@ pub(super) fn fetch_failed() {
     counter!("kafka_server_brokertopicmetrics_remotefetcherrors_total").increment(1);
 }
 
-/// Objects that cannot be read though the bucket answers.
-pub(super) fn damaged(objects: usize) {
-    set("tidelog_tiering_damaged_objects_count", objects as u64);
+/// Objects, rows of the catalog and partitions' offsets that cannot be read though the bucket answers.
+pub(super) fn damaged(damages: usize) {
+    set("tidelog_tiering_damages_count", damages as u64);
 }
 
 /// The cache was asked.

@@ -97,19 +97,6 @@ impl RowGroupIndex {
         }
         Ok(Self { footer_bytes, entries })
     }
-
-    /// The row group to begin at for the records from `offset` on: the last one whose base is at or below it, or the
-    /// first.
-    pub fn at_offset(&self, offset: Offset) -> Option<usize> {
-        let after = self.entries.partition_point(|entry| entry.base_offset <= offset);
-        if self.entries.is_empty() { None } else { Some(after.saturating_sub(1)) }
-    }
-
-    /// The first row group, from number `from` on, that holds a record at or after `timestamp_ms`.
-    pub fn at_timestamp(&self, timestamp_ms: i64, from: usize) -> Option<usize> {
-        let reaches = |entry: &RowGroupEntry| entry.max_timestamp_ms >= timestamp_ms;
-        self.entries.iter().enumerate().skip(from).find(|(_, entry)| reaches(entry)).map(|(number, _)| number)
-    }
 }
 
 #[cfg(test)]
@@ -148,28 +135,6 @@ mod tests {
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = RowGroupIndex::decode(&bytes);
         }
-    }
-
-    #[test]
-    fn row_groups_are_found_by_offset_and_by_timestamp() {
-        let entry = |base: i64, max_timestamp_ms: i64| RowGroupEntry {
-            base_offset: Offset::new(base),
-            max_timestamp_ms,
-            max_timestamp_offset: Offset::new(base),
-            start: 0,
-            bytes: 0,
-        };
-        let index = RowGroupIndex { footer_bytes: 0, entries: vec![entry(10, 5), entry(20, 3), entry(30, 9)] };
-        for (offset, number) in [(0, 0), (10, 0), (19, 0), (20, 1), (29, 1), (30, 2), (1000, 2)] {
-            assert_eq!(index.at_offset(Offset::new(offset)), Some(number), "{offset}");
-        }
-        for (timestamp, from, number) in
-            [(0, 0, Some(0)), (4, 0, Some(0)), (6, 0, Some(2)), (4, 1, Some(2)), (10, 0, None)]
-        {
-            assert_eq!(index.at_timestamp(timestamp, from), number, "{timestamp}");
-        }
-        let none = RowGroupIndex { footer_bytes: 7, entries: Vec::new() };
-        assert_eq!((none.at_offset(Offset::ZERO), none.at_timestamp(0, 0)), (None, None));
     }
 
     #[test]

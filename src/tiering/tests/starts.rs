@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::stage::{Stage, batch, config};
+use crate::catalog::{NewSegmentRow, SegmentContent};
 use crate::log::AppendError;
 use crate::model::{Codec, LeaderEpoch, Offset, ProducerId, TopicConfig};
 use crate::record::{BatchBuilder, BatchSpec, ValidBatch};
@@ -118,6 +119,32 @@ async fn one_damaged_object_does_not_keep_a_broker_from_starting() {
 }
 
 #[tokio::test]
+async fn one_row_that_makes_no_sense_does_not_keep_a_broker_from_starting() {
+    let mut stage = stage().await;
+    stage.segment();
+    let row = NewSegmentRow {
+        id: ulid::Ulid(1),
+        tp: stage.tp(),
+        base: Offset::ZERO,
+        end: Offset::new(29),
+        leader_epoch: stage.log.leader_epoch(),
+        generation: 0,
+        object_key: "topics/orders/0".to_owned(),
+        incarnation: 1,
+        start_number: 1,
+    };
+    stage.catalog.insert_writing(row.clone()).await.unwrap();
+    let content = SegmentContent { record_count: 30, row_groups: b"no index".to_vec(), ..SegmentContent::default() };
+    stage.catalog.append_segment(row, content).await.unwrap();
+    stage.restart().await;
+    assert_eq!((stage.read(0).await.len(), stage.tiered_to()), (30, 30), "the local copy is still there");
+    stage.wipe_disk();
+    stage.restart().await;
+    assert_eq!(stage.produce(1).get(), 30, "no offset is given twice");
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
 async fn damaged_producers_in_one_object_do_not_keep_a_broker_from_starting() {
     let mut stage = stage().await;
     stage.append(&of_producer(0));
@@ -136,7 +163,6 @@ async fn damaged_producers_in_one_object_do_not_keep_a_broker_from_starting() {
         damaged[usize::try_from(at).unwrap()] ^= 1;
         stage.store.overwrite(&newest.key, damaged.into());
         stage.wipe_disk();
-        stage.clock.advance(1);
         stage.restart().await;
         assert_eq!(stage.log.log.log_end_offset().get(), 10, "byte {at}: no offset is given twice");
         assert_eq!(stage.read(0).await, expected, "byte {at}");
@@ -145,7 +171,6 @@ async fn damaged_producers_in_one_object_do_not_keep_a_broker_from_starting() {
     }
     stage.store.overwrite(&newest.key, whole);
     stage.wipe_disk();
-    stage.clock.advance(1);
     stage.restart().await;
     let again = stage.log.log.append(&of_producer(0), stage.log.leader_epoch(), 0).unwrap();
     assert!(again.duplicate && again.base_offset.get() == 0, "whole, it is known: {again:?}");
