@@ -9,11 +9,11 @@ use std::time::Duration;
 use futures::FutureExt as _;
 
 use super::*;
-use crate::catalog::NewTopicRow;
+use crate::catalog::{NewTopicRow, StorageError};
 use crate::clock::SystemClock;
 use crate::disk::{Disk as _, RealDisk};
 use crate::model::settings::BrokerSettings;
-use crate::model::{BrokerId, Codec, LeaderEpoch, Offset, TopicName};
+use crate::model::{BrokerId, Codec, LeaderEpoch, Offset, TopicId, TopicName};
 use crate::object_storage::BucketOptions;
 use crate::record::{BatchBuilder, BatchSpec, ValidBatch};
 use crate::replication::{Acks, Isolation, ReadBounds};
@@ -406,28 +406,65 @@ async fn a_change_whose_client_hangs_up_comes_to_its_end() {
 async fn a_stop_leaves_a_change_to_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let (data, catalog) = (folder.path().join("data"), folder.path().join("catalog.db"));
-    for turns in 0..12 {
-        let broker = start(&data, &catalog).await.unwrap();
-        let name = format!("t{turns}");
-        assert!(hung_up_after(1, broker.create_topic(topic(&name, 2), false)).await.is_none());
-        for _ in 0..turns {
-            tokio::task::yield_now().await;
+    let broker = start(&data, &catalog).await.unwrap();
+    let row = NewTopicRow {
+        id: TopicId::from_uuid(uuid::Uuid::from_u128(7)),
+        name: TopicName::parse("a").unwrap(),
+        partitions: 2,
+        configs: BTreeMap::new(),
+        leader: broker.id(),
+        leader_epoch: 0,
+        tiered: true,
+    };
+    // A change that has committed, and would never come to its end.
+    let (committed, reached) = tokio::sync::oneshot::channel();
+    let change = move |broker: Arc<Broker>, _turn| {
+        async move {
+            broker.catalog.create_topic(row).await.unwrap();
+            committed.send(()).unwrap();
+            std::future::pending::<()>().await;
         }
-        let (waiting, ()) = tokio::join!(broker.create_topic(topic("waiting", 1), false), broker.stop());
-        match waiting {
-            Ok(_) | Err(CreateTopicError::Exists(_) | CreateTopicError::Catalog(_)) => {}
-            Err(error) => panic!("{error}"),
-        }
-        drop(broker);
-        let broker = start(&data, &catalog).await.unwrap();
-        let topics = broker.topics();
-        assert_eq!(topics.len(), broker.catalog.topics().await.unwrap().len());
-        if let Some(found) = topics.by_name(&name) {
-            assert_eq!(found.partitions.len(), 2);
-            produce(&broker, &name, 1).await;
-        }
-        broker.stop().await;
+        .boxed()
+    };
+    let asked = Arc::clone(&broker);
+    let asked = tokio::spawn(async move { asked.whole(change).await });
+    reached.await.unwrap();
+    let waiting = Arc::clone(&broker);
+    let waiting = tokio::spawn(async move { waiting.create_topic(topic("waiting", 1), false).await });
+    tokio::task::yield_now().await;
+    tokio::select! {
+        () = broker.stop() => {}
+        () = broker.clock().sleep(Duration::from_secs(20)) => panic!("a change keeps the broker from stopping"),
     }
+    assert!(matches!(asked.await.unwrap(), Err(StorageError::Closed)));
+    let waiting = waiting.await.unwrap();
+    assert!(matches!(waiting, Err(CreateTopicError::Catalog(StorageError::Closed))), "{waiting:?}");
+    drop(broker);
+    let broker = start(&data, &catalog).await.unwrap();
+    let topics = broker.topics();
+    assert_eq!(topics.by_name("a").map(|found| found.partitions.len()), Some(2));
+    assert!(topics.by_name("waiting").is_none(), "it had not begun");
+    produce(&broker, "a", 1).await;
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_checkpoints_the_logs_before_it_waits_for_anybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(&folder.path().join("data"), &folder.path().join("catalog.db")).await.unwrap();
+    broker.create_topic(topic("a", 1), false).await.unwrap();
+    produce(&broker, "a", 0).await;
+    let partition = broker.partition("a", 0).unwrap();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    broker.tasks.spawn(async move { ended.await.unwrap() });
+    broker.stopping.cancel();
+    assert!(partition.log().needs_checkpoint());
+    let stopping = Arc::clone(&broker);
+    let stopping = tokio::spawn(async move { stopping.stop().await });
+    until(&broker, "the checkpoint", async || !partition.log().needs_checkpoint()).await;
+    assert!(!stopping.is_finished());
+    end.send(()).unwrap();
+    stopping.await.unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@
 //! Whoever was answered finds its write after a crash; whoever was not may find it or not.
 //!
 //! # Cancellation
-//! A caller that goes away may leave its write done.
+//! A caller that goes away may leave its write done. While the broker stops everybody goes away after a few seconds.
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ use super::options::CatalogOptions;
 use super::postgres::{self, Postgres};
 use super::session::Session;
 use super::sqlite::{self, Sqlite};
+use super::stop_bound::{STOP_WAITS, StopBound};
 use super::storage_error::{StorageError, WriteError};
 use super::writer::{Work, call};
 
@@ -34,6 +35,7 @@ pub const FORMAT_VERSION: i64 = 1;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     backend: Arc<Backend>,
+    stop_bound: Arc<StopBound>,
     pub(super) clock: Arc<dyn Clock>,
     /// The next write is made, and its answer is lost.
     #[cfg(test)]
@@ -87,6 +89,7 @@ impl Catalog {
     fn of(backend: Backend, clock: Arc<dyn Clock>) -> Self {
         Self {
             backend: Arc::new(backend),
+            stop_bound: Arc::default(),
             clock,
             #[cfg(test)]
             lose_answer: Arc::default(),
@@ -164,11 +167,22 @@ impl Catalog {
         }
     }
 
+    /// From now on nobody waits longer than a few seconds: the broker stops, and another process may have locked the
+    /// database, or its server may be away.
+    pub fn begin_stop(&self) {
+        self.stop_bound.begin();
+    }
+
     /// Commits what is under way and lets go of the lock.
     pub async fn close(&self) {
-        match self.backend.as_ref() {
-            Backend::Sqlite(sqlite) => sqlite.close().await,
-            Backend::Postgres(postgres) => postgres.close().await,
+        let closing = async {
+            match self.backend.as_ref() {
+                Backend::Sqlite(sqlite) => sqlite.close().await,
+                Backend::Postgres(postgres) => postgres.close().await,
+            }
+        };
+        if self.stop_bound.bound(self.clock.as_ref(), closing).await.is_none() {
+            tracing::warn!("the catalog was not closed: a start finds its last commits, as after a crash");
         }
     }
 
@@ -179,14 +193,19 @@ impl Catalog {
         T: Send + 'static,
         E: WriteError,
     {
-        let answer = match self.backend.as_ref() {
-            Backend::Sqlite(sqlite) => {
-                let (job, answer) = call(args, work);
-                sqlite.submit(job).await?;
-                answer.await.unwrap_or_else(|_| Err(StorageError::Closed.into()))
+        let writing = async {
+            match self.backend.as_ref() {
+                Backend::Sqlite(sqlite) => {
+                    let (job, answer) = call(args, work);
+                    sqlite.submit(job).await?;
+                    answer.await.unwrap_or_else(|_| Err(StorageError::Closed.into()))
+                }
+                Backend::Postgres(postgres) => postgres.write(&args, work).await,
             }
-            Backend::Postgres(postgres) => postgres.write(&args, work).await,
         };
+        let answer = self.stop_bound.bound(self.clock.as_ref(), writing).await.unwrap_or_else(|| {
+            Err(StorageError::OutcomeUnknown("it did not answer, and the broker stops".to_owned()).into())
+        });
         #[cfg(test)]
         if answer.is_ok() && self.lose_answer.swap(false, std::sync::atomic::Ordering::Relaxed) {
             return Err(StorageError::OutcomeUnknown("the answer was lost".to_owned()).into());
@@ -199,16 +218,20 @@ impl Catalog {
     where
         A: Send + Sync,
     {
-        match self.backend.as_ref() {
-            Backend::Sqlite(sqlite) => {
-                let mut connection = sqlite.readers.acquire().await?;
-                work(&mut Session::Sqlite(&mut connection), &args).await
+        let reading = async {
+            match self.backend.as_ref() {
+                Backend::Sqlite(sqlite) => {
+                    let mut connection = sqlite.readers.acquire().await?;
+                    work(&mut Session::Sqlite(&mut connection), &args).await
+                }
+                Backend::Postgres(postgres) => {
+                    let mut connection = postgres.deadline.bound(postgres.pool.acquire()).await?;
+                    work(&mut Session::Postgres(&mut connection, &postgres.deadline), &args).await
+                }
             }
-            Backend::Postgres(postgres) => {
-                let mut connection = postgres.deadline.bound(postgres.pool.acquire()).await?;
-                work(&mut Session::Postgres(&mut connection, &postgres.deadline), &args).await
-            }
-        }
+        };
+        let answer = self.stop_bound.bound(self.clock.as_ref(), reading).await;
+        answer.unwrap_or_else(|| Err(StorageError::TimedOut(STOP_WAITS.as_millis())))
     }
 }
 

@@ -22,6 +22,7 @@ mod segment_rows;
 mod segments;
 mod session;
 mod sqlite;
+mod stop_bound;
 mod storage_error;
 mod topics;
 mod writer;

@@ -167,8 +167,9 @@ mod tests {
         assert!(open().is_held());
         let number = |path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
         let first = number(&path);
-        let other = std::fs::write(folder.path().join("other"), b"");
-        assert!(other.is_ok() && open().is_held());
+        // Its number is not given to another file while it has a second name.
+        std::fs::hard_link(&path, folder.path().join("second name")).unwrap();
+        assert!(open().is_held());
         assert_eq!(number(&path), first, "it is the same file");
         let file = RealDisk.open(&path, Open::Read).unwrap();
         assert!(file.allocated_bytes().unwrap() >= SIZE_BYTES);

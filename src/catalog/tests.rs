@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sqlx::Connection as _;
 use ulid::Ulid;
 use uuid::Uuid;
 
@@ -155,4 +156,35 @@ async fn after_a_clean_stop_the_file_alone_is_the_catalog() {
     let copy = open(elsewhere.path()).await.unwrap();
     assert_eq!(copy.known_cluster().await.unwrap().unwrap().cluster_id, "c");
     assert_eq!(copy.topics().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_database_that_another_process_has_locked() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/catalog.db", folder.path().display());
+    let clock = ManualClock::new(1_000);
+    let catalog = Catalog::open(
+        &url,
+        &CatalogOptions::default(),
+        Arc::new(RealDisk),
+        Arc::<ManualClock>::clone(&clock),
+    )
+    .await
+    .unwrap();
+    catalog.cluster("c").await.unwrap();
+    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let (write, again) = (catalog.clone(), catalog.clone());
+    let write = tokio::spawn(async move { write.take_producer_ids(1_000).await });
+    catalog.begin_stop();
+    while !write.is_finished() {
+        clock.advance(stop_bound::STOP_WAITS);
+        tokio::task::yield_now().await;
+    }
+    let given_up = |answer| matches!(answer, Err(StorageError::OutcomeUnknown(why)) if why.contains("stops"));
+    assert!(given_up(write.await.unwrap()));
+    assert!(given_up(again.take_producer_ids(1_000).await), "the clock stands still: at once");
+    catalog.close().await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
 }

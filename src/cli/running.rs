@@ -92,6 +92,7 @@ impl Running {
     /// Lets clients go, flushes, ends.
     pub async fn stop(self) -> Result<(), Failure> {
         self.status.stopping();
+        self.broker.begin_stop();
         self.server.stop(DRAIN).await;
         let stopped = stop_broker(&self.broker).await;
         self.http.stop(HTTP_END).await;
