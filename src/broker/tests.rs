@@ -418,8 +418,9 @@ async fn a_stop_leaves_a_change_to_the_next_start() {
     };
     // A change that has committed, and would never come to its end.
     let (committed, reached) = tokio::sync::oneshot::channel();
-    let change = move |broker: Arc<Broker>, _turn| {
+    let change = move |broker: Arc<Broker>, turn| {
         async move {
+            let _turn = turn;
             broker.catalog.create_topic(row).await.unwrap();
             committed.send(()).unwrap();
             std::future::pending::<()>().await;

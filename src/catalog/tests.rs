@@ -163,14 +163,10 @@ async fn a_stop_does_not_wait_for_a_database_that_another_process_has_locked() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/catalog.db", folder.path().display());
     let clock = ManualClock::new(1_000);
-    let catalog = Catalog::open(
-        &url,
-        &CatalogOptions::default(),
-        Arc::new(RealDisk),
-        Arc::<ManualClock>::clone(&clock),
-    )
-    .await
-    .unwrap();
+    let catalog =
+        Catalog::open(&url, &CatalogOptions::default(), Arc::new(RealDisk), Arc::<ManualClock>::clone(&clock))
+            .await
+            .unwrap();
     catalog.cluster("c").await.unwrap();
     let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();

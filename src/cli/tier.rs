@@ -97,7 +97,7 @@ async fn status(args: &StatusArgs) -> Result<(), Failure> {
             partition.topic.clone(),
             partition.partition.to_string(),
             state(partition).to_owned(),
-            or_dash(Some(partition.damaged.len()).filter(|damages| *damages > 0)),
+            or_dash(i64::try_from(partition.damaged.len()).ok().filter(|damages| *damages > 0)),
             partition.log_start_offset.to_string(),
             or_dash(partition.tiered_to.filter(|tiered_to| *tiered_to > 0)),
             partition.local_start_offset.to_string(),
