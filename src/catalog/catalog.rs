@@ -175,12 +175,12 @@ impl Catalog {
 
     /// Commits what is under way and lets go of the lock.
     pub async fn close(&self) {
-        let closing = async {
+        let closing = Box::pin(async {
             match self.backend.as_ref() {
                 Backend::Sqlite(sqlite) => sqlite.close().await,
                 Backend::Postgres(postgres) => postgres.close().await,
             }
-        };
+        });
         if self.stop_bound.bound(self.clock.as_ref(), closing).await.is_none() {
             tracing::warn!("the catalog was not closed: a start finds its last commits, as after a crash");
         }
@@ -193,7 +193,8 @@ impl Catalog {
         T: Send + 'static,
         E: WriteError,
     {
-        let writing = async {
+        // Boxed: whoever asks for something would carry all that asking takes.
+        let writing = Box::pin(async {
             match self.backend.as_ref() {
                 Backend::Sqlite(sqlite) => {
                     let (job, answer) = call(args, work);
@@ -202,7 +203,7 @@ impl Catalog {
                 }
                 Backend::Postgres(postgres) => postgres.write(&args, work).await,
             }
-        };
+        });
         let answer = self.stop_bound.bound(self.clock.as_ref(), writing).await.unwrap_or_else(|| {
             Err(StorageError::OutcomeUnknown("it did not answer, and the broker stops".to_owned()).into())
         });
@@ -218,7 +219,7 @@ impl Catalog {
     where
         A: Send + Sync,
     {
-        let reading = async {
+        let reading = Box::pin(async {
             match self.backend.as_ref() {
                 Backend::Sqlite(sqlite) => {
                     let mut connection = sqlite.readers.acquire().await?;
@@ -229,7 +230,7 @@ impl Catalog {
                     work(&mut Session::Postgres(&mut connection, &postgres.deadline), &args).await
                 }
             }
-        };
+        });
         let answer = self.stop_bound.bound(self.clock.as_ref(), reading).await;
         answer.unwrap_or_else(|| Err(StorageError::TimedOut(STOP_WAITS.as_millis())))
     }
