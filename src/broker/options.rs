@@ -30,11 +30,19 @@ pub struct BrokerOptions {
     pub bucket_url: String,
     /// How the bucket is used.
     pub bucket: BucketOptions,
+    /// The most files of segments that the system has room for, where that is less than `tidelog.open.files.max`.
+    pub open_files_max: Option<usize>,
     /// Everything else, by Kafka's names.
     pub settings: BrokerSettings,
 }
 
 impl BrokerOptions {
+    /// How many files of sealed segments stay open.
+    pub fn open_files(&self) -> usize {
+        let set = self.settings.count("tidelog.open.files.max");
+        self.open_files_max.map_or(set, |most| most.min(set))
+    }
+
     /// `broker.rack`.
     pub fn rack(&self) -> Option<&str> {
         Some(self.settings.text("broker.rack")).filter(|rack| !rack.is_empty())

@@ -200,7 +200,7 @@ impl Broker {
         let broker = Self {
             advertised: ArcSwap::from_pointee(options.advertised.clone()),
             settings: ArcSwap::from_pointee(settings.clone()),
-            files: OpenFiles::new(Arc::clone(&disk), settings.count("tidelog.open.files.max")),
+            files: OpenFiles::new(Arc::clone(&disk), options.open_files()),
             syncer: Syncer::start(settings.count("tidelog.sync.threads")).map_err(StartError::Threads)?,
             health: LogDirHealth::new(),
             leadership: Leadership::while_held(catalog.lock_held()),

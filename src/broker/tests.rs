@@ -26,6 +26,7 @@ fn options(data_dir: &Path, catalog: &Path) -> BrokerOptions {
         catalog_url: format!("sqlite://{}", catalog.display()),
         bucket_url: "memory://".to_owned(),
         bucket: BucketOptions::default(),
+        open_files_max: None,
         settings: BrokerSettings::default(),
     }
 }

@@ -15,6 +15,8 @@ use super::{environment, output, signals};
 
 /// Files beside segments and connections: the catalog, the bucket's connections, HTTP, the active segments' indexes.
 const OTHER_FILES: usize = 1_024;
+/// The most files that macOS lets a process ask for.
+const OPEN_MAX: u64 = 10_240;
 /// Connections that are served however few files there are.
 const CONNECTIONS_MIN: usize = 64;
 
@@ -32,19 +34,30 @@ pub fn run(args: &ServeArgs, matches: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// Connections and segments are files, and what a shell gives is too few for them: takes as many as the system allows, and
-/// no more connections than there are files left for.
+/// no more segments and connections than there are files for.
 fn make_room_for_files(options: &mut ServeOptions) {
     let Some(files_max) = raise_open_files() else { return };
-    let segments = options.settings().count("tidelog.open.files.max");
-    if files_max < segments.saturating_add(OTHER_FILES) {
+    let set = options.settings().count("tidelog.open.files.max");
+    let (segments, connections) = share_of_files(files_max, set);
+    if segments < set {
         tracing::warn!(
             limit = files_max,
-            "the system allows fewer open files than tidelog.open.files.max={segments} and connections need: raise it \
-             (ulimit -n), or lower the setting"
+            segments,
+            "the system allows fewer open files than tidelog.open.files.max={set} and connections need: no more than \
+             {segments} of segments stay open. Raise the limit (ulimit -n), or lower the setting"
         );
+        options.broker.open_files_max = Some(segments);
     }
-    let left = files_max.saturating_sub(segments.min(files_max / 2)).saturating_sub(OTHER_FILES / 2);
-    options.server.connections_max = options.server.connections_max.min(left.max(CONNECTIONS_MIN));
+    options.server.connections_max = options.server.connections_max.min(connections);
+}
+
+/// How many files of segments and how many connections there are files for, where `set` of segments are wanted.
+fn share_of_files(files_max: usize, set: usize) -> (usize, usize) {
+    // Half at most; a quarter where the others need most of them.
+    let most = (files_max / 2).min(files_max.saturating_sub(OTHER_FILES)).max(files_max / 4);
+    let segments = set.min(most);
+    let left = files_max.saturating_sub(segments).saturating_sub(OTHER_FILES / 2);
+    (segments, left.max(CONNECTIONS_MIN))
 }
 
 /// The limit of open files, raised as far as it goes; none where there is none.
@@ -52,9 +65,16 @@ fn raise_open_files() -> Option<usize> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limits = getrlimit(Resource::Nofile);
     let before = limits.current;
-    limits.current = limits.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limits) {
-        tracing::debug!(%error, "the limit of open files stays");
+    // Where the second is taken, a process may not have as many as the first says (macOS, where no limit is none to ask for).
+    for wanted in [limits.maximum, Some(limits.maximum.map_or(OPEN_MAX, |maximum| maximum.min(OPEN_MAX)))] {
+        if before.is_none() || wanted.is_some_and(|wanted| before >= Some(wanted)) {
+            break;
+        }
+        limits.current = wanted;
+        match setrlimit(Resource::Nofile, limits.clone()) {
+            Ok(()) => break,
+            Err(error) => tracing::debug!(%error, ?wanted, "the limit of open files stays"),
+        }
         limits.current = before;
     }
     limits.current.and_then(|files| usize::try_from(files).ok())
@@ -99,4 +119,21 @@ fn announce(options: &ServeOptions, format: LogFormat, running: &Running) -> Res
          Stop it: Ctrl-C\n\n",
         version = env!("CARGO_PKG_VERSION"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_and_connections_share_what_files_there_are() {
+        assert_eq!(share_of_files(1 << 20, 4096), (4096, (1 << 20) - 4096 - 512));
+        assert_eq!(share_of_files(4096, 4096), (2048, 1536));
+        assert_eq!(share_of_files(1024, 4096), (256, 256));
+        assert_eq!(share_of_files(256, 4096), (64, 64), "connections are served, and files left for others");
+        for files_max in [1_024, 1_500, 2_048, 4_096, 5_120, 10_240] {
+            let (segments, connections) = share_of_files(files_max, 4_096);
+            assert!(segments + connections < files_max, "{files_max}");
+        }
+    }
 }

@@ -25,6 +25,12 @@ use std::sync::Arc;
 pub use lock_file::{LockFile, LockRefused};
 pub use real::RealDisk;
 
+/// Whether the process, or the machine, has as many files open as it may: nothing was done, and closing one helps.
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
 /// An open file. Positions are explicit: no shared cursor, so readers and the one writer never disturb each other.
 pub trait DiskFile: Send + Sync + Debug {
     /// Fills `buffer` from `position`; `UnexpectedEof` where the file is shorter.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::disk::is_out_of_files;
 use crate::model::{LeaderEpoch, Offset, ProducerId};
 use crate::record::BatchError;
 
@@ -59,6 +60,17 @@ impl LogError {
     /// Whether the disk is full, so that an append may succeed again later.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    }
+
+    /// Whether a file or a folder could not be opened because too many are open: what was asked for was not done.
+    pub fn is_out_of_files(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_out_of_files(source))
+    }
+
+    /// Whether the system was short of what it may have again in a moment, open files or memory: no sign of a bad disk.
+    pub fn is_shortage(&self) -> bool {
+        let of_memory = |source: &io::Error| source.kind() == io::ErrorKind::OutOfMemory;
+        self.is_out_of_files() || matches!(self, Self::Io { source, .. } if of_memory(source))
     }
 }
 

@@ -1,5 +1,7 @@
 //! A bound on open files over all logs: files are opened when they are first needed, and those that were not used for
 //! the longest time are closed. Whoever still holds an `Arc` of a closed one reads on undisturbed.
+//!
+//! Where the system allows fewer, the half that was not used for the longest time is closed and the file tried once more.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::disk::{Disk, DiskFile, Open};
+use crate::disk::{Disk, DiskFile, Open, is_out_of_files};
 
 /// The files that logs have open.
 #[derive(Debug)]
@@ -46,6 +48,20 @@ impl OpenFiles {
     /// The file, opened if it is not.
     pub(super) fn get(&self, lazy: &Arc<LazyFile>) -> io::Result<Arc<dyn DiskFile>> {
         lazy.last_use.store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        match self.open(lazy) {
+            Err(error) if is_out_of_files(&error) => {
+                // The file's own lock is free meanwhile: two that make room must not wait for each other.
+                let mut open = self.open.lock();
+                let half = open.len() / 2;
+                close_idle(&mut open, half);
+                drop(open);
+                self.open(lazy)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open(&self, lazy: &Arc<LazyFile>) -> io::Result<Arc<dyn DiskFile>> {
         let file = {
             let mut slot = lazy.file.lock();
             if let Some(file) = slot.as_ref() {
@@ -88,6 +104,29 @@ impl LazyFile {
 mod tests {
     use super::*;
     use crate::disk::RealDisk;
+    use crate::disk::recorded::RecordedDisk;
+
+    #[test]
+    fn where_the_system_allows_fewer_idle_files_make_room() {
+        let disk = RecordedDisk::new();
+        let lazy: Vec<_> = (0..50)
+            .map(|n| {
+                let path = PathBuf::from(format!("/{n}"));
+                disk.open(&path, Open::Create).unwrap().write_all_at(n.to_string().as_bytes(), 0).unwrap();
+                LazyFile::new(path)
+            })
+            .collect();
+        let files = OpenFiles::new(Arc::new(disk.clone()), 40);
+        disk.set_open_files_max(Some(10));
+        for (n, lazy) in lazy.iter().enumerate() {
+            assert_eq!(files.get(lazy).unwrap().len().unwrap(), n.to_string().len() as u64);
+        }
+        let held: Vec<_> = lazy.iter().take(10).map(|lazy| files.get(lazy).unwrap()).collect();
+        let refused = files.get(&lazy[20]).unwrap_err();
+        assert!(is_out_of_files(&refused), "what is in use cannot make room: {refused}");
+        drop(held);
+        files.get(&lazy[20]).unwrap();
+    }
 
     #[test]
     fn the_bound_holds_and_closed_files_open_again() {

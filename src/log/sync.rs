@@ -5,7 +5,8 @@
 //!
 //! # Crash safety
 //! A sync that failed is never repeated as if nothing had happened: the kernel may have dropped the pages that it could
-//! not write. The log is broken until recovery has looked at what is really there.
+//! not write. The log is broken until recovery has looked at what is really there. Where a file could only not be opened,
+//! nothing was tried, and what was to be synced is still to be synced.
 //!
 //! A checkpoint is written when all that it claims is stable: batches, names, indexes and the producers' snapshot below
 //! the recovery point. Only then do older snapshots go.
@@ -55,7 +56,18 @@ impl PartitionLog {
             self.write_owed_epochs()?;
         };
         if let Err(error) = self.sync_all(&segments, names) {
-            self.appender.lock().broken = true;
+            let mut appender = self.appender.lock();
+            if error.is_out_of_files() {
+                appender.names_unsynced |= names;
+                let newer = std::mem::replace(&mut appender.unsynced, segments);
+                for segment in newer {
+                    if !appender.unsynced.iter().any(|known| Arc::ptr_eq(known, &segment)) {
+                        appender.unsynced.push(segment);
+                    }
+                }
+            } else {
+                appender.broken = true;
+            }
             return Err(error);
         }
         self.unsynced_bytes.fetch_sub(bytes, Ordering::Relaxed);

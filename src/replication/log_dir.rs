@@ -1,6 +1,6 @@
 //! Whether the log directory can still be trusted, and whether it has room.
 //!
-//! Invariant: an I/O error is for good. Only a restart, with its recovery, brings the directory back (Kafka's
+//! Invariant: an I/O error is for good, unless it only says that too many files are open or that memory is short. Only a restart, with its recovery, brings the directory back (Kafka's
 //! KAFKA_STORAGE_ERROR means the same). A full disk is not: appends are refused while it is full and go on when there is
 //! room again; reads, retention and tiering, which make room, go on all the while. Between two looks at the disk appends are
 //! counted, so that a burst stops at the reserve and not behind it.
@@ -9,6 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::sync::watch;
+
+use crate::log::LogError;
+
+use super::now_and_then::NowAndThen;
 
 /// Free bytes below this many times the reserve are warned of, however small the disk.
 const WARN_FACTOR: u64 = 4;
@@ -21,6 +25,7 @@ pub struct LogDirHealth {
     warned: AtomicBool,
     /// Bytes that may be appended until the next look.
     room_left: AtomicI64,
+    short: NowAndThen,
 }
 
 impl LogDirHealth {
@@ -28,7 +33,7 @@ impl LogDirHealth {
     pub fn new() -> Arc<Self> {
         let failure = watch::Sender::new(None);
         let (full, warned) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { failure, full, warned, room_left: AtomicI64::new(i64::MAX) })
+        Arc::new(Self { failure, full, warned, room_left: AtomicI64::new(i64::MAX), short: NowAndThen::default() })
     }
 
     /// Whether nothing has failed yet.
@@ -59,6 +64,17 @@ impl LogDirHealth {
     /// Whether appends are refused because there is no room.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
+    }
+
+    /// Something was put off because the system is short of open files or memory. Told now and then.
+    pub(super) fn note_shortage(&self, error: &LogError, now_ms: i64) {
+        if self.short.is_due(now_ms) {
+            tracing::error!(
+                %error,
+                "reads and writes of the log directory are put off: the system is short of open files or memory. Raise the \
+                 limit (ulimit -n), or lower tidelog.open.files.max"
+            );
+        }
     }
 
     /// A write met a full disk: no appends until the next look finds room.

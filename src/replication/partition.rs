@@ -180,7 +180,9 @@ impl Partition {
                 return Err(AppendError::DiskFull);
             }
             Err(log::AppendError::Log(error)) => {
-                self.stable.fail(&error.to_string());
+                if !self.put_off(&error) {
+                    self.stable.fail(&error.to_string());
+                }
                 return Err(log::AppendError::Log(error).into());
             }
             Err(error) => return Err(error.into()),
@@ -270,9 +272,19 @@ impl Partition {
         }
     }
 
+    /// Whether the system was only short of something, so that the same may go well in a moment: the caller is told to come
+    /// back, and the log directory stays.
+    pub(super) fn put_off(&self, error: &LogError) -> bool {
+        let is_short = error.is_shortage() && !self.log().is_broken();
+        if is_short {
+            self.health.note_shortage(error, self.clock.now_ms());
+        }
+        is_short
+    }
+
     /// The local log could not be read. Told now and then, and not for every reader that comes back.
     pub fn unreadable(&self, error: &LogError) {
-        if self.unreadable.is_due(self.clock.now_ms()) {
+        if !self.put_off(error) && self.unreadable.is_due(self.clock.now_ms()) {
             tracing::error!(
                 %error,
                 topic = self.topic.as_str(),
@@ -283,9 +295,12 @@ impl Partition {
     }
 
     /// Work in the background failed on the local log, and comes again within seconds. Told now and then, and not at all
-    /// where the disk is only full: the log directory's health says that, and each line would fill it more. Anything else of
-    /// the disk takes the log directory offline. Says whether it was told.
+    /// where the disk is only full, or the system short of files: the log directory's health says that, and each line would
+    /// fill the disk more. Anything else of the disk takes the log directory offline. Says whether it was told.
     pub fn work_failed(&self, error: &LogError) -> bool {
+        if self.put_off(error) {
+            return false;
+        }
         // The files of a deleted topic go while work on it ends.
         let matters = !error.is_disk_full() && !self.stable.is_retired();
         let is_told = matters && self.failing.is_due(self.clock.now_ms());

@@ -79,7 +79,11 @@ impl Partition {
         };
         let read = self.log().read(bounds.from, bounds.max_bytes, upper, bounds.at_least_one);
         let slice = read.inspect_err(|error| match error {
-            log::ReadError::Log(error @ log::LogError::Io { .. }) => self.fail(&error.to_string()),
+            log::ReadError::Log(error @ log::LogError::Io { .. }) => {
+                if !self.put_off(error) {
+                    self.fail(&error.to_string());
+                }
+            }
             log::ReadError::Log(error) => self.unreadable(error),
             log::ReadError::OutOfRange { .. } => {}
         })?;

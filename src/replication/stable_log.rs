@@ -92,6 +92,10 @@ impl StableLog {
             Ok(Ok(stable_end)) => self.advance(stable_end),
             // The epochs' file had no room, and nothing was synced: the next checkpoint tries again.
             Ok(Err(error)) if error.is_disk_full() && !self.log.is_broken() => self.health.note_full(),
+            // Nothing was synced either. Told by that checkpoint, if it fares no better.
+            Ok(Err(error)) if error.is_shortage() && !self.log.is_broken() => {
+                tracing::debug!(%error, "a sync is put off");
+            }
             Ok(Err(error)) => self.fail(&error.to_string()),
             Err(_) => self.fail("a sync panicked"),
         }

@@ -65,6 +65,22 @@ impl Home {
     }
 }
 
+impl Home {
+    /// Starts a broker that may have so many files open, and waits until it is ready.
+    pub fn serve_with_files(&self, files: u32, arguments: &[&str]) -> Serving {
+        let binary = self.command(&[]);
+        let mut command = Command::new("sh");
+        command.current_dir(self.path()).stdin(Stdio::null());
+        for (name, _) in binary.get_envs() {
+            command.env_remove(name);
+        }
+        let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        command.args(["-c", &limited]).arg(binary.get_program());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]).args(arguments);
+        Serving::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+}
+
 /// What a run left.
 #[derive(Debug)]
 pub struct Ended {

@@ -281,3 +281,24 @@ fn a_broker_that_lost_the_catalogs_lock_ends_and_says_why() {
     serving.signal(Signal::TERM);
     serving.ended().expect(0, "broker stopped");
 }
+
+#[test]
+fn a_small_limit_of_open_files_costs_speed_and_not_the_log_directory() {
+    let home = Home::new();
+    let serving = home.serve_with_files(200, &[]);
+    let scene = Scene { home, serving };
+    // Three files a partition, and twice as many as the limit allows.
+    scene.run(&["topics", "create", "orders", "--partitions", "130"]).expect(0, "made topic 'orders'");
+    let lines: String = (0..2_000).map(|n| format!("key-{n}:value-{n}\n")).collect();
+    for _ in 0..2 {
+        scene.with_input(&["produce", "orders", "-k", ":"], &lines).expect(0, "2,000 records");
+    }
+    let read = scene.run(&["consume", "orders", "--to-end"]);
+    assert_eq!((read.code, read.out.lines().count()), (Some(0), 4_000), "{}", read.err);
+    assert!(scene.serving.get("/readyz").starts_with("HTTP/1.1 200"));
+    scene.serving.signal(Signal::TERM);
+    let ended = scene.serving.ended();
+    ended.expect(0, "broker stopped");
+    assert!(ended.err.contains("tidelog.open.files.max=4096"), "{}", ended.err);
+    assert!(!ended.err.contains("offline"), "{}", ended.err);
+}

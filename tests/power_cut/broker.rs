@@ -164,6 +164,7 @@ impl Home {
             catalog_url: format!("sqlite://{}", catalog.display()),
             bucket_url: format!("file://{}", self.path("bucket").display()),
             bucket: BucketOptions::default(),
+            open_files_max: None,
             settings: BrokerSettings::new(settings).expect("settings"),
         };
         let mut parts = BrokerParts::new(Arc::new(disk.clone()), SystemClock::shared(), rand::random);

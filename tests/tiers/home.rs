@@ -61,6 +61,7 @@ impl Home {
             catalog_url: format!("sqlite://{}", catalog.display()),
             bucket_url: "memory://".to_owned(),
             bucket,
+            open_files_max: None,
             settings: BrokerSettings::new(self.settings.clone()).unwrap(),
         }
     }

@@ -61,6 +61,8 @@ struct Shared {
     unreadable: Mutex<Option<String>>,
     story: String,
     open_files: AtomicUsize,
+    /// With so many open, another is refused.
+    open_files_max: AtomicUsize,
     forgets: Option<Arc<Forgets>>,
 }
 
@@ -122,6 +124,7 @@ impl RecordedDisk {
             unreadable: Mutex::new(None),
             story,
             open_files: AtomicUsize::new(0),
+            open_files_max: AtomicUsize::new(usize::MAX),
             forgets,
         };
         Self { shared: Arc::new(shared) }
@@ -166,6 +169,12 @@ impl RecordedDisk {
     /// From now on so many bytes more may be written; `None` for any number.
     pub fn set_room(&self, bytes: Option<u64>) {
         self.shared.state.lock().room = bytes;
+    }
+
+    /// From now on no more than so many files are open at a time: another is refused as the system does it. A folder is
+    /// one for as long as it is synced.
+    pub fn set_open_files_max(&self, files: Option<usize>) {
+        self.shared.open_files_max.store(files.unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
     /// Bytes that were read from files whose path is wanted.
@@ -257,6 +266,13 @@ impl Shared {
         }
     }
 
+    fn check_open_files(&self) -> io::Result<()> {
+        if self.open_files.load(Ordering::Relaxed) < self.open_files_max.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(rustix::io::Errno::MFILE.into())
+    }
+
     fn begin_sync(&self, of: Inode) -> usize {
         let mut state = self.state.lock();
         state.record(Operation::SyncBegun { of });
@@ -315,6 +331,7 @@ fn copy_to(bytes: &[u8], mirror: &File) -> io::Result<()> {
 
 impl Disk for RecordedDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
+        self.shared.check_open_files()?;
         let existing = |state: &State| match state.live.resolve(path) {
             Ok(inode) if state.live.kind(inode) == Some(Kind::Dir) => Err(ErrorKind::IsADirectory.into()),
             Ok(inode) => Ok(Some(inode)),
@@ -406,6 +423,7 @@ impl Disk for RecordedDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.shared.check_open_files()?;
         self.shared.watched(Change::SyncDir, path)?;
         let dir = self.shared.state.lock().live.resolve(path)?;
         self.shared.sync(Change::SyncDir, path, dir)

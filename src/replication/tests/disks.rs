@@ -290,3 +290,41 @@ fn work_that_fails_every_few_seconds_is_told_now_and_then_and_a_full_disk_not_at
     assert!(directory.other.work_failed(&denied), "another partition is other news");
     assert!(directory.one.append(&batch(), Acks::Leader).is_err(), "and the log directory is offline");
 }
+
+#[tokio::test]
+async fn too_many_open_files_put_off_what_needs_one_and_nothing_else() {
+    let mut config = TopicConfig::default();
+    config.segment.bytes = 200;
+    config.flush.on_ack = false;
+    let directory = Directory::new(&config);
+    let partition = &directory.one;
+    for _ in 0..20 {
+        partition.append(&batch(), Acks::Leader).unwrap();
+    }
+    let end = partition.watermarks().high_watermark;
+    directory.disk.set_open_files_max(Some(0));
+    let of_files = |error: &LogError| error.is_out_of_files();
+    assert!(
+        matches!(read(partition, 0), Err(ReadError::Log(crate::log::ReadError::Log(error))) if of_files(&error)),
+        "the pool has closed the first segment's"
+    );
+    let refused = (0..20).find_map(|_| partition.append(&batch(), Acks::Leader).err());
+    assert!(
+        matches!(&refused, Some(AppendError::Log(crate::log::AppendError::Log(error))) if of_files(error)),
+        "a segment that rolls needs files: {refused:?}"
+    );
+    let error = partition.checkpoint().unwrap_err();
+    assert!(of_files(&error) && !partition.work_failed(&error), "{error}");
+    let waits = partition.committed(partition.log().log_end_offset());
+    partition.flush_if_due(i64::MAX);
+    directory.syncer.close();
+    assert!(directory.health.is_online() && !partition.log().is_broken(), "{:?}", directory.health.failure());
+
+    directory.disk.set_open_files_max(None);
+    assert!(read(partition, 0).unwrap().slice.is_some());
+    let appended = partition.append(&batch(), Acks::Leader).unwrap();
+    assert!(appended.base_offset >= end);
+    partition.checkpoint().unwrap();
+    assert_eq!(partition.log().stable_end(), appended.last_offset.next(), "what could not be synced was not forgotten");
+    waits.await.unwrap();
+}

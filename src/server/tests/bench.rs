@@ -74,6 +74,7 @@ impl Bench {
             catalog_url: format!("sqlite://{}", folder.path().join("catalog.db").display()),
             bucket_url: "memory://".to_owned(),
             bucket: bucket_options(&plan, patience),
+            open_files_max: None,
             settings: settings.clone(),
         };
         let clock = SystemClock::shared();
