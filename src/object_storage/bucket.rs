@@ -41,7 +41,7 @@ pub struct Bucket {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seed: u64,
     upload: UploadOptions,
-    meter: Arc<Meter>,
+    pub(super) meter: Arc<Meter>,
 }
 
 impl Bucket {

@@ -149,12 +149,14 @@ pub struct BucketError {
     key: String,
     detail: String,
     outcome_unknown: bool,
+    of_credentials: bool,
 }
 
 impl BucketError {
     /// An error of `operation` on `key` (a key, a prefix, or empty for the bucket).
     pub fn new(kind: ErrorKind, operation: Operation, key: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { kind, operation, key: key.into(), detail: detail.into(), outcome_unknown: false }
+        let (key, detail) = (key.into(), detail.into());
+        Self { kind, operation, key, detail, outcome_unknown: false, of_credentials: false }
     }
 
     /// What it means.
@@ -180,6 +182,16 @@ impl BucketError {
     /// Whether an earlier try of the same call got no answer and may have taken effect.
     pub const fn is_outcome_unknown(&self) -> bool {
         self.outcome_unknown
+    }
+
+    /// Whether the store was not even asked: the credentials for it could not be had.
+    pub const fn is_of_credentials(&self) -> bool {
+        self.of_credentials
+    }
+
+    pub(super) fn of_credentials(mut self, of_credentials: bool) -> Self {
+        self.of_credentials = of_credentials;
+        self
     }
 
     pub(super) fn after_unknown_outcome(mut self, unknown: bool) -> Self {

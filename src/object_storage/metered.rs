@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::clock::Clock;
 
 use super::error::{BucketError, Operation};
@@ -68,17 +70,25 @@ struct Counters {
     bytes: AtomicU64,
 }
 
-/// The counters behind [`Counts`].
+/// The counters behind [`Counts`], and what failed last.
 #[derive(Debug, Default)]
-pub(super) struct Meter([Counters; Operation::ALL.len()]);
+pub(super) struct Meter {
+    counters: [Counters; Operation::ALL.len()],
+    last_failure: Mutex<Option<BucketError>>,
+}
 
 impl Meter {
     pub(super) fn counts(&self) -> Counts {
-        Counts(self.0.each_ref().map(|counters| OperationCounts {
+        Counts(self.counters.each_ref().map(|counters| OperationCounts {
             requests: counters.requests.load(Ordering::Relaxed),
             failures: counters.failures.load(Ordering::Relaxed),
             bytes: counters.bytes.load(Ordering::Relaxed),
         }))
+    }
+
+    /// What the last try said that failed, of whatever operation.
+    pub(super) fn last_failure(&self) -> Option<BucketError> {
+        self.last_failure.lock().clone()
     }
 }
 
@@ -102,7 +112,7 @@ impl Drop for Observed<'_> {
     fn drop(&mut self) {
         let took = self.metered.clock.monotonic().saturating_sub(self.began);
         metrics::ended(self.operation, self.outcome, self.bytes, took);
-        if let Some(counters) = self.metered.meter.0.get(self.operation as usize) {
+        if let Some(counters) = self.metered.meter.counters.get(self.operation as usize) {
             counters.failures.fetch_add(u64::from(self.outcome != "ok"), Ordering::Relaxed);
             counters.bytes.fetch_add(self.bytes, Ordering::Relaxed);
         }
@@ -112,7 +122,7 @@ impl Drop for Observed<'_> {
 impl Layer for Metered {
     async fn around<'a, T: Answer>(&'a self, call: Call<'a>, attempt: Attempt<'a, T>) -> Result<T, BucketError> {
         metrics::began(call.operation);
-        if let Some(counters) = self.meter.0.get(call.operation as usize) {
+        if let Some(counters) = self.meter.counters.get(call.operation as usize) {
             counters.requests.fetch_add(1, Ordering::Relaxed);
         }
         let began = self.clock.monotonic();
@@ -123,7 +133,10 @@ impl Layer for Metered {
                 observed.outcome = "ok";
                 observed.bytes = answer.content().map_or(call.bytes, |content| content.len() as u64);
             }
-            Err(error) => observed.outcome = error.kind().name(),
+            Err(error) => {
+                observed.outcome = error.kind().name();
+                *self.meter.last_failure.lock() = Some(error.clone());
+            }
         }
         answer
     }

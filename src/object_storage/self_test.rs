@@ -23,6 +23,7 @@ use ulid::Ulid;
 use super::bucket::Bucket;
 use super::error::{BucketError, ControlError, ErrorKind, Operation};
 use super::key;
+use super::object_key::ObjectKey;
 use super::store::{Expect, Part, UnfinishedUploads, Version};
 
 /// How long the first step may take: it tells whether anybody is there at all.
@@ -146,13 +147,7 @@ impl Bucket {
         let key = key::self_test(run, "control.json");
         let created = tokio::select! {
             created = self.write_control(&key, Bytes::from_static(b"first"), Expect::Absent) => created,
-            () = self.clock.sleep(FIRST_ANSWER) => {
-                let what = format!("no answer within {} seconds", FIRST_ANSWER.as_secs());
-                let remedy = "check that its endpoint can be reached from here (AWS_ENDPOINT_URL, AWS_REGION, proxies) and \
-                              that credentials are set";
-                let error = BucketError::new(ErrorKind::TimedOut, Operation::WriteControl, key.as_str(), what.as_str());
-                return Err(Failed { lacks: what, remedy, source: Some(error) });
-            }
+            () = self.clock.sleep(FIRST_ANSWER) => return Err(never_answered(&key, self.meter.last_failure())),
         };
         created.map_err(|error| not_written("writing an object", error))
     }
@@ -181,7 +176,7 @@ impl Bucket {
         self.must_delete(&key).await
     }
 
-    async fn must_conflict(&self, key: &super::ObjectKey, expect: Expect, what: &str) -> Result<(), Failed> {
+    async fn must_conflict(&self, key: &ObjectKey, expect: Expect, what: &str) -> Result<(), Failed> {
         match self.write_control(key, Bytes::from_static(b"never"), expect).await {
             Err(ControlError::Conflict(_)) => Ok(()),
             Err(ControlError::Bucket(error)) => Err(failed("a conditional write", error, CONDITIONAL)),
@@ -189,7 +184,7 @@ impl Bucket {
         }
     }
 
-    async fn must_read(&self, key: &super::ObjectKey, bytes: &[u8], version: Option<&Version>) -> Result<(), Failed> {
+    async fn must_read(&self, key: &ObjectKey, bytes: &[u8], version: Option<&Version>) -> Result<(), Failed> {
         let middle = self.get_range(key, 1..bytes.len() as u64 - 1).await;
         let middle = middle.map_err(|error| failed("a ranged read", error, "use a store with ranged reads"))?;
         if Some(middle.as_ref()) != bytes.get(1..bytes.len() - 1) {
@@ -203,7 +198,7 @@ impl Bucket {
         Ok(())
     }
 
-    async fn must_delete(&self, key: &super::ObjectKey) -> Result<(), Failed> {
+    async fn must_delete(&self, key: &ObjectKey) -> Result<(), Failed> {
         self.delete(key).await.map_err(|error| failed("deleting an object", error, "allow deleting"))?;
         match self.size(key).await {
             Ok(None) => Ok(()),
@@ -279,6 +274,24 @@ impl Bucket {
             }
         }
     }
+}
+
+/// The first step has taken too long; `last` is what its last try said, if one was over.
+fn never_answered(key: &ObjectKey, last: Option<BucketError>) -> Failed {
+    let said = last.as_ref().map(|last| format!(": {}", last.detail())).unwrap_or_default();
+    let of_credentials = last.as_ref().is_some_and(BucketError::is_of_credentials);
+    let (what, remedy) = if of_credentials {
+        ("credentials", "see that what gives them can be reached from here")
+    } else {
+        (
+            "answer",
+            "check that its endpoint can be reached from here (AWS_ENDPOINT_URL, AWS_REGION, proxies) and that credentials \
+             are set",
+        )
+    };
+    let lacks = format!("no {what} within {} seconds{said}", FIRST_ANSWER.as_secs());
+    let source = BucketError::new(ErrorKind::TimedOut, Operation::WriteControl, key.as_str(), lacks.as_str());
+    Failed { lacks, remedy, source: Some(source) }
 }
 
 fn not_written(step: &str, error: ControlError) -> Failed {

@@ -3,8 +3,8 @@
 //!
 //! # Retries
 //! A refresh that fails is tried again by the next request after a pause, as long as the old ones are valid; after
-//! that its error is the request's, and says whether it may pass. Where there never were any, it does not: each source has
-//! been tried by then as often as its own client does, and whoever starts wants to read which said what.
+//! that its error is the request's, and says whether it may pass. A source that refuses, or none that is set, does not. A
+//! machine's metadata that cannot be reached does: the network of a machine that boots may come a moment later.
 //!
 //! # Cancellation
 //! A refresh is a task of its own: a source that takes longer than one try of a request would otherwise be asked anew by
@@ -12,13 +12,17 @@
 //! when he tries again. It ends by itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use aws_config::imds::client::error::ImdsError;
+use aws_config::imds::client::error::{ImdsError, TokenError};
+use aws_config::meta::ProviderChainError;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use object_store::CredentialProvider;
@@ -75,11 +79,13 @@ struct CredentialCache {
     chain: SharedCredentialsProvider,
     clock: Arc<dyn Clock>,
     held: Mutex<Option<Held>>,
+    /// That there are none yet is told once.
+    told: AtomicBool,
 }
 
 impl ChainCredentials {
     pub(super) fn new(chain: SharedCredentialsProvider, clock: Arc<dyn Clock>) -> Self {
-        let cache = Arc::new(CredentialCache { chain, clock, held: Mutex::new(None) });
+        let cache = Arc::new(CredentialCache { chain, clock, held: Mutex::new(None), told: AtomicBool::new(false) });
         Self { cache, refresh: Mutex::new(None) }
     }
 
@@ -129,13 +135,11 @@ impl CredentialCache {
         valid.then(|| Arc::clone(&held.credential))
     }
 
-    /// Whether a failure may pass depends on whether there ever were credentials.
-    fn judged(&self, failure: CredentialFailure) -> CredentialFailure {
-        match failure.kind {
-            ErrorKind::Unavailable if self.held.lock().is_none() => {
-                CredentialFailure { kind: ErrorKind::Denied, ..failure }
-            }
-            _ => failure,
+    /// Whoever starts need not wait for the end of all tries to learn what is missing.
+    fn tell_of_none(&self, failure: &CredentialFailure) {
+        let is_first = self.held.lock().is_none() && !self.told.swap(true, Ordering::Relaxed);
+        if is_first && failure.kind.is_retriable() {
+            tracing::warn!(error = %failure, "there are no credentials for the bucket yet: they are asked for again");
         }
     }
 
@@ -153,7 +157,10 @@ impl CredentialCache {
                 Ok(credential)
             }
             Err(failure) => {
-                let Some(valid) = self.valid() else { return Err(self.judged(failure)) };
+                let Some(valid) = self.valid() else {
+                    self.tell_of_none(&failure);
+                    return Err(failure);
+                };
                 tracing::warn!(error = %failure, "credentials of the bucket could not be refreshed, the old ones are still valid");
                 if let Some(held) = self.held.lock().as_mut() {
                     held.refresh_at_ms = Some(self.clock.now_ms().saturating_add(PAUSE_MS));
@@ -208,13 +215,18 @@ fn broken_off(error: &tokio::task::JoinError) -> CredentialFailure {
 fn described(error: &CredentialsError) -> CredentialFailure {
     let words: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
     let words = words.join(": ");
+    if let Some(why) = unreached(error) {
+        let text = format!("no AWS credentials were found: {KEYS} (this machine's metadata cannot be reached: {why})");
+        return CredentialFailure { kind: ErrorKind::Unavailable, text };
+    }
+    let imds = cause::<ImdsError>(error);
     match error {
         CredentialsError::CredentialsNotLoaded(_) => {
             CredentialFailure { kind: ErrorKind::Denied, text: format!("no AWS credentials were found: {KEYS}") }
         }
         // The last source of the chain: a machine elsewhere than at AWS may have something at that address too.
-        _ if cause::<ImdsError>(error).is_some() => CredentialFailure {
-            kind: ErrorKind::Unavailable,
+        _ if imds.is_some() => CredentialFailure {
+            kind: if imds.is_some_and(refuses) { ErrorKind::Denied } else { ErrorKind::Unavailable },
             text: format!("no AWS credentials were found: {KEYS} (this machine's metadata gives none: {words})"),
         },
         CredentialsError::InvalidConfiguration(_) => CredentialFailure {
@@ -230,6 +242,23 @@ fn described(error: &CredentialsError) -> CredentialFailure {
             text: format!("AWS credentials could not be had: {words}; {KEYS}"),
         },
     }
+}
+
+/// Why nobody could be asked, where a source that is always asked, the machine's metadata, counts as one that has none.
+fn unreached(error: &CredentialsError) -> Option<&ConnectorError> {
+    let tried = cause::<ProviderChainError<CredentialsError>>(error)?;
+    tried.attempts().iter().find_map(|attempt| cause::<ConnectorError>(attempt.error()))
+}
+
+/// Whether the machine's metadata has answered, and will say the same again.
+fn refuses(error: &ImdsError) -> bool {
+    let of_token = || cause::<SdkError<TokenError, HttpResponse>>(error).and_then(SdkError::raw_response);
+    let response = match error {
+        ImdsError::ErrorResponse(context) => Some(context.response()),
+        _ => of_token(),
+    };
+    let status = response.map(|response| response.status().as_u16());
+    status.is_some_and(|status| (400..500).contains(&status) && !matches!(status, 408 | 429))
 }
 
 #[cfg(test)]
@@ -313,11 +342,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_there_never_were_any_a_failure_is_told_at_once() {
-        let (chain, _) = chain(vec![Err("503"), Ok(("a", None))]);
+    async fn where_there_never_were_any_a_source_that_fails_may_pass_and_none_does_not() {
+        let (chain, _) = chain(vec![Err("503"), Err("none"), Ok(("a", None))]);
         let failed = id(&chain).await.unwrap_err();
-        assert_eq!(failed.kind, ErrorKind::Denied);
+        assert_eq!(failed.kind, ErrorKind::Unavailable);
         assert!(failed.text.contains("503"), "{failed}");
+        assert_eq!(id(&chain).await.unwrap_err().kind, ErrorKind::Denied);
         assert_eq!(id(&chain).await.unwrap(), "a");
     }
 

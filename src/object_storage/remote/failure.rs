@@ -23,7 +23,8 @@ pub(super) struct CredentialFailure {
 /// The error as callers see it.
 pub(super) fn failure(error: &(dyn Error + 'static), operation: Operation, key: &str) -> BucketError {
     let (kind, detail) = meaning(error, operation);
-    BucketError::new(kind, operation, key, detail)
+    let of_credentials = cause::<ServerAnswer>(error).is_none() && cause::<CredentialFailure>(error).is_some();
+    BucketError::new(kind, operation, key, detail).of_credentials(of_credentials)
 }
 
 /// The first cause of that type.

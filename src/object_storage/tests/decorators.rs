@@ -283,3 +283,13 @@ async fn a_self_test_of_a_silent_bucket_ends_soon() {
     assert_eq!(error.source.map(|source| source.kind()), Some(ErrorKind::TimedOut), "it is away, not wrong");
     assert!(stage.clock.monotonic() < Duration::from_secs(25));
 }
+
+#[tokio::test]
+async fn a_self_test_of_a_failing_bucket_tells_what_failed_last() {
+    let stage = stage();
+    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Unavailable)));
+    let error = stage.run(stage.bucket.self_test()).await.unwrap_err();
+    let said = error.source.as_ref().map(|source| source.detail().to_owned()).unwrap();
+    assert!(said.starts_with("no answer within 20 seconds: "), "{error}");
+    assert!(stage.clock.monotonic() < Duration::from_secs(25));
+}
