@@ -102,18 +102,46 @@ impl Rows {
         }
     }
 
+    /// The same partition as it is now; none where its topic is gone.
+    pub(super) async fn partition_now(&self, known: &ShownTier) -> Result<Option<ShownTier>, Failure> {
+        match self.partitions(Some(&known.topic), Some(known.partition)).await {
+            Ok(found) => Ok(found.into_iter().find(|tier| tier.topic_id == known.topic_id)),
+            Err(failure) if failure.exit == Exit::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Whether a segment that was live still is.
+    pub(super) async fn is_live(&self, segment: &ShownSegment) -> Result<bool, Failure> {
+        let partition = ShownTier {
+            topic: segment.topic.clone().unwrap_or_default(),
+            topic_id: segment.topic_id.clone(),
+            partition: segment.partition,
+            ..ShownTier::default()
+        };
+        match self.live_page(&partition, segment.base_offset).await {
+            Ok(page) => Ok(page.segments.iter().any(|row| row.segment_id == segment.segment_id)),
+            Err(failure) if failure.exit == Exit::NotFound => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn live_page(&self, partition: &ShownTier, from: i64) -> Result<SegmentsPage, Failure> {
+        match self {
+            Self::Broker(admin) => {
+                let (topic, number) = (query(&partition.topic), partition.partition);
+                admin.get(&format!("/api/segments?topic={topic}&partition={number}&from={from}")).await
+            }
+            Self::Catalog(opened) => opened.live(partition, from).await,
+        }
+    }
+
     /// All live segments of a partition, in order.
     pub(super) async fn live(&self, partition: &ShownTier) -> Result<Vec<ShownSegment>, Failure> {
         let mut segments = Vec::new();
         let mut from = 0;
         loop {
-            let page = match self {
-                Self::Broker(admin) => {
-                    let (topic, number) = (query(&partition.topic), partition.partition);
-                    admin.get(&format!("/api/segments?topic={topic}&partition={number}&from={from}")).await?
-                }
-                Self::Catalog(opened) => opened.live(partition, from).await?,
-            };
+            let page = self.live_page(partition, from).await?;
             segments.extend(page.segments);
             match page.next {
                 Some(next) => from = next,
@@ -141,7 +169,9 @@ impl Rows {
 impl Opened {
     async fn partitions(&self) -> Result<Vec<ShownTier>, StorageError> {
         let mut partitions = Vec::new();
-        for topic in self.topics.iter().filter(|topic| !topic.deleted) {
+        // Not those that were there when it was opened: one may have been deleted since.
+        let topics = self.catalog.topics().await?;
+        for topic in topics.iter().filter(|topic| !topic.deleted) {
             for number in 0..topic.partitions {
                 let Some(row) = self.catalog.partition(TopicPartition::new(topic.id, number)).await? else { continue };
                 partitions.push(ShownTier {

@@ -52,7 +52,13 @@ pub enum ObjectError {
 impl From<BucketError> for ObjectError {
     fn from(error: BucketError) -> Self {
         match error.kind() {
-            ErrorKind::Unavailable | ErrorKind::TimedOut => Self::Unanswered(error.to_string()),
+            ErrorKind::NotFound => Self::Missing,
+            // None of these says anything about the object.
+            ErrorKind::Unavailable
+            | ErrorKind::TimedOut
+            | ErrorKind::Throttled
+            | ErrorKind::Denied
+            | ErrorKind::NoBucket => Self::Unanswered(error.to_string()),
             _ => Self::Unreadable(error.to_string()),
         }
     }

@@ -2,7 +2,10 @@
 //!
 //! # Consistency
 //! The bucket is listed first, then the catalog is read: whatever the listing shows had a row before it had a byte, so an
-//! object without a row is either nobody's, or gone by the time it is looked for again.
+//! object without a row is either nobody's, or gone by the time it is looked for again. The rows on their way are read before
+//! the live ones and again behind them, so that none is missed while it goes from one state to the next.
+//!
+//! All this takes hours, and retention goes on: what looks wrong is asked of the catalog again before it is said.
 
 use std::collections::HashMap;
 
@@ -11,7 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::admin::shown::{ShownSegment, ShownTier};
+use crate::admin::shown::{SegmentsPage, ShownSegment, ShownTier};
 use crate::object_storage::{Bucket, ObjectKey, key};
 
 use super::bucket_args::BucketArgs;
@@ -63,6 +66,8 @@ struct Verified {
     segments: usize,
     /// Those whose object is what the catalog says.
     good_segments: usize,
+    /// Those that have expired meanwhile.
+    gone_segments: usize,
     records: u64,
     object_bytes: u64,
     records_checked: bool,
@@ -80,22 +85,26 @@ pub(super) async fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let bucket = args.bucket.open(&says).await?;
     let partitions = rows.partitions(args.topic.as_deref(), args.partition).await?;
     // Before the rows: see above.
-    let listed = if args.topic.is_none() { Some(listing(&bucket).await?) } else { None };
+    let listed = if args.topic.is_none() { Some((listing(&bucket).await?, rows.passing().await?)) } else { None };
     let mut verified = Verified { partitions: partitions.len(), records_checked: !args.quick, ..Verified::default() };
     let mut segments = Vec::new();
     for partition in &partitions {
-        let live = rows.live(partition).await?;
-        verified.findings.extend(gaps(partition, &live));
+        let (live, found) = tiling(&rows, partition).await?;
+        verified.findings.extend(found);
         segments.extend(live);
     }
     verified.segments = segments.len();
     verified.records = segments.iter().map(|segment| segment.records).sum();
     verified.object_bytes = segments.iter().map(|segment| segment.object_bytes).sum();
-    let wrong = check_objects(args, &bucket, &segments).await;
-    verified.good_segments = segments.len() - wrong.len();
-    verified.findings.extend(wrong);
-    if let Some(listed) = listed {
-        verified.findings.extend(unknown(&rows, &bucket, listed, &segments).await?);
+    for checked in check_objects(args, &rows, &bucket, &segments).await {
+        match checked {
+            Checked::Good => verified.good_segments += 1,
+            Checked::Gone => verified.gone_segments += 1,
+            Checked::Wrong(finding) => verified.findings.push(finding),
+        }
+    }
+    if let Some((listed, passing)) = listed {
+        verified.findings.extend(unknown(&rows, &bucket, listed, passing, &segments).await?);
     }
     rows.close().await;
     report(args, &verified)
@@ -117,6 +126,9 @@ fn report(args: &VerifyArgs, verified: &Verified) -> Result<(), Failure> {
             indicatif::BinaryBytes(verified.object_bytes),
             verified.good_segments
         ))?;
+        if verified.gone_segments > 0 {
+            print_line(&format!("{} expired meanwhile", counted(verified.gone_segments, "segment")))?;
+        }
     }
     outcome(&verified.findings)
 }
@@ -125,7 +137,9 @@ fn report(args: &VerifyArgs, verified: &Verified) -> Result<(), Failure> {
 fn outcome(findings: &[Finding]) -> Result<(), Failure> {
     let unanswered = findings.iter().filter(|finding| finding.kind == UNANSWERED).count();
     if unanswered > 0 && unanswered == findings.len() {
-        let text = format!("the bucket did not answer: {unanswered} segments were not checked; nothing was changed");
+        let text = format!(
+            "the bucket did not answer, or refused: {unanswered} segments were not checked; nothing was changed"
+        );
         return Err(Failure::new(Exit::Unreachable, text));
     }
     match findings.len() {
@@ -148,6 +162,30 @@ async fn listing(bucket: &Bucket) -> Result<HashMap<String, u64>, Failure> {
     Ok(listed)
 }
 
+/// How often a partition's rows are read anew while they look wrong.
+const LOOKS: usize = 3;
+
+/// The live segments of a partition, and what is wrong with how they follow each other.
+async fn tiling(rows: &Rows, partition: &ShownTier) -> Result<(Vec<ShownSegment>, Vec<Finding>), Failure> {
+    let mut before = partition.clone();
+    let mut seen = (Vec::new(), Vec::new());
+    for _ in 0..LOOKS {
+        let live = rows.live(&before).await?;
+        let found = gaps(&before, &live);
+        let clean = found.is_empty();
+        seen = (live, found);
+        if clean {
+            break;
+        }
+        // What has expired since lies below the log start of now, and what was tiered since is not missed.
+        let Some(now) = rows.partition_now(&before).await? else { return Ok((Vec::new(), Vec::new())) };
+        let between = ShownTier { log_start_offset: now.log_start_offset, ..before };
+        seen.1 = gaps(&between, &seen.0);
+        before = now;
+    }
+    Ok(seen)
+}
+
 /// Offsets that no live segment stands for, and those that two do.
 fn gaps(partition: &ShownTier, rows: &[ShownSegment]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -168,20 +206,38 @@ fn gaps(partition: &ShownTier, rows: &[ShownSegment]) -> Vec<Finding> {
     findings
 }
 
-async fn check_objects(args: &VerifyArgs, bucket: &Bucket, segments: &[ShownSegment]) -> Vec<Finding> {
+/// What became of one segment's check.
+enum Checked {
+    Good,
+    /// It is no live one any more: nothing is to be said of its object.
+    Gone,
+    Wrong(Finding),
+}
+
+async fn check_objects(args: &VerifyArgs, rows: &Rows, bucket: &Bucket, segments: &[ShownSegment]) -> Vec<Checked> {
     let bar = progress(segments);
     let checks = futures::stream::iter(segments).map(|segment| {
         let bar = bar.clone();
         async move {
             let checked = check_object(args, bucket, segment).await;
             bar.inc(segment.object_bytes);
-            let (kind, text) = checked.err()?;
-            Some(Finding { kind, place: segment.key.clone(), text })
+            let Err((kind, text)) = checked else { return Checked::Good };
+            let finding = |kind, text| Checked::Wrong(Finding { kind, place: segment.key.clone(), text });
+            if kind == UNANSWERED {
+                return finding(kind, text);
+            }
+            match rows.is_live(segment).await {
+                Ok(true) => finding(kind, text),
+                Ok(false) => Checked::Gone,
+                Err(error) => {
+                    finding(UNANSWERED, format!("{text}, and whether it is still to be there is not known: {error}"))
+                }
+            }
         }
     });
-    let findings: Vec<Option<Finding>> = checks.buffered(AT_ONCE).collect().await;
+    let checked: Vec<Checked> = checks.buffered(AT_ONCE).collect().await;
     bar.finish_and_clear();
-    findings.into_iter().flatten().collect()
+    checked
 }
 
 fn progress(segments: &[ShownSegment]) -> ProgressBar {
@@ -241,14 +297,15 @@ async fn unknown(
     rows: &Rows,
     bucket: &Bucket,
     mut listed: HashMap<String, u64>,
+    passed: SegmentsPage,
     live: &[ShownSegment],
 ) -> Result<Vec<Finding>, Failure> {
     let passing = rows.passing().await?;
-    if passing.truncated {
+    if passing.truncated || passed.truncated {
         tell("too many segments are on their way to tell which objects are nobody's; ask again later");
         return Ok(Vec::new());
     }
-    for segment in live.iter().chain(&passing.segments) {
+    for segment in live.iter().chain(&passed.segments).chain(&passing.segments) {
         listed.remove(&segment.key);
     }
     let mut nobodys: Vec<(String, u64)> = listed.into_iter().collect();
@@ -290,8 +347,14 @@ mod tests {
         assert_eq!(exit(&[]), None);
         assert_eq!(exit(&[UNANSWERED, UNANSWERED]), Some(Exit::Unreachable));
         assert_eq!(exit(&[UNANSWERED, "damaged"]), Some(Exit::Wrong));
-        let away = BucketError::new(ErrorKind::Unavailable, Operation::Size, "k", "connection refused");
-        assert!(matches!(ObjectError::from(away), ObjectError::Unanswered(_)));
+        let error = |kind| ObjectError::from(BucketError::new(kind, Operation::Size, "k", "so it says"));
+        for kind in
+            [ErrorKind::Unavailable, ErrorKind::TimedOut, ErrorKind::Throttled, ErrorKind::Denied, ErrorKind::NoBucket]
+        {
+            assert!(matches!(error(kind), ObjectError::Unanswered(_)), "{kind}");
+        }
+        assert!(matches!(error(ErrorKind::NotFound), ObjectError::Missing));
+        assert!(matches!(error(ErrorKind::Corrupt), ObjectError::Unreadable(_)));
     }
 
     #[test]

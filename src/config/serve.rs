@@ -62,7 +62,16 @@ impl ServeOptions {
         };
         let broker_id = BrokerId(i32::try_from(settings.number("node.id")).unwrap_or(i32::MAX));
         let bucket = BucketOptions::from_settings(&settings)?;
-        let broker = BrokerOptions { broker_id, data_dir, advertised, catalog_url, bucket_url, bucket, open_files_max: None, settings };
+        let broker = BrokerOptions {
+            broker_id,
+            data_dir,
+            advertised,
+            catalog_url,
+            bucket_url,
+            bucket,
+            open_files_max: None,
+            settings,
+        };
         refuse(merged, &broker.settings)?;
         warnings.splice(..0, concerns(merged, &broker.settings, &unserved));
         Ok(Self { broker, server, http, warnings, unused: without_meaning(merged) })
