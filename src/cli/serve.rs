@@ -71,7 +71,7 @@ fn raise_open_files() -> Option<usize> {
             break;
         }
         limits.current = wanted;
-        match setrlimit(Resource::Nofile, limits.clone()) {
+        match setrlimit(Resource::Nofile, limits) {
             Ok(()) => break,
             Err(error) => tracing::debug!(%error, ?wanted, "the limit of open files stays"),
         }
