@@ -37,7 +37,7 @@ pub(super) async fn skip(
         )));
     }
     let skipped = tier.skip(Offset::new(wish.to)).await.map_err(|error| match error {
-        SkipError::NotTiered | SkipError::OutOfRange { .. } => Refused::conflict(error),
+        SkipError::NotTiered | SkipError::OutOfRange { .. } | SkipError::Unnamed(_) => Refused::conflict(error),
         SkipError::Failed(_) => Refused::unavailable(error),
     })?;
     Ok(Json(Skipped { offsets: skipped }))

@@ -33,6 +33,7 @@ pub use delete_topics::DeleteTopicError;
 pub use ids::RandomBytes;
 pub use open_topic::OpenTopicError;
 pub use options::{BrokerOptions, Endpoint};
+pub use producer_ids::ProducerIdError;
 pub use registry::{Registry, Topics};
 pub use start::{BrokerParts, StartError};
 pub use state::Broker;

@@ -198,7 +198,7 @@ impl Broker {
 /// Names the partition where its log has lost something; other errors name their file.
 fn lost(topic: &TopicParts, row: &PartitionRow, source: LogError) -> OpenTopicError {
     match source {
-        LogError::Lost { .. } | LogError::Gone { .. } => {
+        LogError::Lost { .. } | LogError::Gone { .. } | LogError::OlderCatalog { .. } => {
             OpenTopicError::Partition { topic: topic.name.clone(), partition: row.tp.partition, source }
         }
         source => OpenTopicError::Log(source),

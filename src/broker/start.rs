@@ -14,7 +14,7 @@
 //! # Crash safety
 //! A start that is cut off at any step can be repeated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ use crate::clock::Clock;
 use crate::coordinator::group::GroupSettings;
 use crate::coordinator::{Coordinator, CoordinatorParts};
 use crate::disk::Disk;
-use crate::log::{LogError, OpenFiles};
-use crate::model::TopicName;
+use crate::log::{Known, LogError, OpenFiles, refuse_older};
 use crate::model::limits::GROUP_MEMORY_BYTES_MAX;
 use crate::model::settings::{Before, BrokerSettings, InvalidSetting};
+use crate::model::{TopicId, TopicName};
 use crate::object_storage::{self, Bucket, SelfTestError, Store};
 use crate::replication::{Leadership, LogDirHealth, Syncer};
 use crate::tiering::cluster_file::{self, BucketRefused};
@@ -44,6 +44,7 @@ use super::delete_topics::GOING;
 use super::ids::{RandomBytes, new_id};
 use super::open_topic::{OpenTopicError, TopicParts, by_topic};
 use super::options::BrokerOptions;
+use super::producer_ids::ProducerIds;
 use super::registry::Registry;
 use super::state::Broker;
 
@@ -182,8 +183,11 @@ impl Broker {
         let BrokerParts { disk, clock, random, steps, .. } = parts;
         let known = catalog.known_cluster().await?;
         cluster_file::check(&bucket, known.as_ref(), catalog.has_live_segments().await?).await?;
+        if known.is_some() {
+            refuse_older_catalog(&options, &catalog, &data_dir, &disk).await?;
+        }
         let (cluster, identity) = identify(&options, &catalog, &data_dir, disk.as_ref(), random).await?;
-        cluster_file::note_start(&bucket, &cluster, &new_id(random).to_string()).await?;
+        let producer_numbers = cluster_file::note_start(&bucket, &cluster, &new_id(random).to_string()).await?;
         let settings = &options.settings;
         let coordinator = Coordinator::new(CoordinatorParts {
             catalog: catalog.clone(),
@@ -209,7 +213,7 @@ impl Broker {
             changing: Arc::default(),
             doubt: Default::default(),
             undone: Default::default(),
-            producer_ids: Default::default(),
+            producer_ids: ProducerIds::new(producer_numbers),
             coordinator,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -322,6 +326,38 @@ fn tiering_options(settings: &BrokerSettings, random: RandomBytes, steps: StepHo
         seed: seed.0 ^ seed.1,
         steps,
     }
+}
+
+/// Compares what the logs have let go of with what the catalog knows, before anything is counted: a start that is refused
+/// must leave the newest catalog as good as it was.
+async fn refuse_older_catalog(
+    options: &BrokerOptions,
+    catalog: &Catalog,
+    data_dir: &DataDir,
+    disk: &Arc<dyn Disk>,
+) -> Result<(), StartError> {
+    if options.settings.switch("tidelog.accept.data.loss") {
+        return Ok(());
+    }
+    let topics = catalog.topics().await?.into_iter().filter(|topic| !topic.deleted);
+    let names: BTreeMap<TopicId, TopicName> = topics.map(|topic| (topic.id, topic.name)).collect();
+    let (rows, disk, folder) = (catalog.partitions_of(options.broker_id).await?, Arc::clone(disk), data_dir.topics());
+    let compared = tokio::task::spawn_blocking(move || {
+        for row in rows {
+            let Some(topic) = names.get(&row.tp.topic_id) else { continue };
+            let id = row.tp.topic_id.to_string();
+            let dir = folder.join(topic.as_str()).join(id).join(row.tp.partition.to_string());
+            let known = Known { log_start: Some(row.log_start), tiered_to: row.tiered_to, ..Known::default() };
+            let partition = row.tp.partition;
+            refuse_older(disk.as_ref(), &dir, &known).map_err(|source| StartError::Partition {
+                topic: topic.clone(),
+                partition,
+                source,
+            })?;
+        }
+        Ok(())
+    });
+    compared.await.unwrap_or_else(|panic| Err(StartError::Threads(io::Error::other(panic))))
 }
 
 /// Makes sure that directory and catalog belong together, and counts the start.

@@ -104,6 +104,12 @@ const TASKS: &[Task] = &[
         stops: Stops::Behind,
     },
     Task {
+        name: "producer-ids",
+        every: |_| Duration::from_secs(5),
+        run: |broker| async move { broker.keep_producer_numbers().await }.boxed(),
+        stops: Stops::Within,
+    },
+    Task {
         name: "group-expiry",
         every: |broker| millis(broker.settings().number("offsets.retention.check.interval.ms")),
         run: |broker| async move { broker.coordinator.expire().await }.boxed(),

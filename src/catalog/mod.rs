@@ -36,6 +36,7 @@ pub use groups::GroupRow;
 pub use open_error::OpenError;
 pub use options::CatalogOptions;
 pub use partitions::{FencedError, PartitionRow};
+pub use producer_ids::producer_number;
 pub use rewrites::RewriteError;
 pub use segment_rows::{NewSegmentRow, SegmentContent, SegmentRow, SegmentState, SegmentTotals};
 pub use segments::CommitError;

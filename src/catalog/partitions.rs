@@ -71,6 +71,19 @@ impl Catalog {
         .await
     }
 
+    /// All partitions that a broker leads, as they are.
+    pub async fn partitions_of(&self, broker: BrokerId) -> Result<Vec<PartitionRow>, StorageError> {
+        self.read(broker, |session, broker| {
+            async move {
+                let sql = "SELECT topic_id, partition, leader, leader_epoch, log_start_offset, tiered_to FROM partitions \
+                           WHERE leader = $1 ORDER BY topic_id, partition";
+                session.rows(sql, &[(*broker).into()]).await?.iter().map(partition_row).collect()
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// One partition.
     pub async fn partition(&self, tp: TopicPartition) -> Result<Option<PartitionRow>, StorageError> {
         self.read(tp, |session, tp| async move { partition(session, tp).await }.boxed()).await

@@ -53,8 +53,8 @@ async fn what_was_committed_is_there_after_a_restart_and_names_are_unique() {
     assert_eq!(catalog.cluster("second").await.unwrap().cluster_id, "first");
     catalog.create_topic(topic("a", 1)).await.unwrap();
     assert!(matches!(catalog.create_topic(topic("a", 2)).await, Err(TopicError::Exists(_))));
-    assert_eq!(catalog.take_producer_ids(1000).await.unwrap().0, 1 << 40);
-    assert_eq!(catalog.take_producer_ids(1000).await.unwrap().0, (1 << 40) + 1000);
+    assert_eq!(catalog.take_producer_ids(1000, 0).await.unwrap().0, 1 << 40);
+    assert_eq!(catalog.take_producer_ids(1000, 0).await.unwrap().0, (1 << 40) + 1000);
     let Err(OpenError::InUse { holder, .. }) = open(folder.path()).await else { panic!("opened twice") };
     assert!(holder.contains("process"), "{holder}");
     catalog.close().await;
@@ -171,7 +171,7 @@ async fn a_stop_does_not_wait_for_a_database_that_another_process_has_locked() {
     let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let (write, again) = (catalog.clone(), catalog.clone());
-    let write = tokio::spawn(async move { write.take_producer_ids(1_000).await });
+    let write = tokio::spawn(async move { write.take_producer_ids(1_000, 0).await });
     catalog.begin_stop();
     while !write.is_finished() {
         clock.advance(stop_bound::STOP_WAITS);
@@ -179,7 +179,7 @@ async fn a_stop_does_not_wait_for_a_database_that_another_process_has_locked() {
     }
     let given_up = |answer| matches!(answer, Err(StorageError::OutcomeUnknown(why)) if why.contains("stops"));
     assert!(given_up(write.await.unwrap()));
-    assert!(given_up(again.take_producer_ids(1_000).await), "the clock stands still: at once");
+    assert!(given_up(again.take_producer_ids(1_000, 0).await), "the clock stands still: at once");
     catalog.close().await;
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     other.close().await.unwrap();

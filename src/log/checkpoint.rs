@@ -28,6 +28,9 @@ pub(super) struct Checkpoint {
     /// When the active segment's first batch was appended, and which segment that is.
     pub(super) active_base_offset: i64,
     pub(super) active_first_append_ms: Option<i64>,
+    /// What lies below it may be in no tier that the catalog knows: the operator has accepted that.
+    #[serde(default)]
+    pub(super) given_up_below: i64,
 }
 
 /// From where a crash has to be recovered.

@@ -51,6 +51,19 @@ pub enum LogError {
         /// Below it nothing local is needed.
         from: Offset,
     },
+    /// The log has let go of what the catalog does not know to be in the bucket, or to be deleted: the catalog is an older
+    /// one.
+    #[error(
+        "{path} has let go of its offsets below {to}, which it does only when the catalog says that the bucket has them or that they are deleted; but this catalog says so only of those below {from}: it is older than the log, put back from a copy. Give back the newest copy of it (--catalog): with this one, what was uploaded or deleted since is not known, and would be written a second time. If there is no newer one, accept with --set tidelog.accept.data.loss=true that it is not read any more"
+    )]
+    OlderCatalog {
+        /// The partition's folder.
+        path: PathBuf,
+        /// How far the catalog knows.
+        from: Offset,
+        /// How far it knew.
+        to: Offset,
+    },
     /// An earlier failure left the log in a state that only a restart, with its recovery, can leave.
     #[error("the log has failed before and serves no more appends until a restart")]
     Broken,

@@ -16,7 +16,7 @@ use crate::model::{Codec, LeaderEpoch, Offset};
 use crate::record::{BatchBuilder, BatchSpec};
 
 use super::aside;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{self, Checkpoint};
 use super::epochs_file;
 use super::error::{LogError, at};
 use super::leftovers::Stays;
@@ -31,6 +31,10 @@ pub(super) struct LossBounds {
     pub(super) elsewhere_below: Offset,
     /// What lies below it was stable.
     pub(super) recovery_point: Offset,
+    /// How far the catalog knows, for a log that is tiered: where it starts, and where the bucket ends.
+    catalog: Option<(Offset, Offset)>,
+    log_start: Offset,
+    given_up_below: Offset,
     /// Segments that end at or below it may be gone.
     removed_below: Offset,
     made_before: bool,
@@ -41,8 +45,13 @@ pub(super) struct LossBounds {
 impl LossBounds {
     pub(super) fn of(known: &Known, checkpoint: Option<&Checkpoint>) -> Self {
         let offset = |of: fn(&Checkpoint) -> i64| Offset::new(checkpoint.map_or(0, of));
-        let log_start = known.log_start.unwrap_or(Offset::ZERO).max(offset(|known| known.log_start_offset));
+        let catalog_start = known.log_start.unwrap_or(Offset::ZERO);
+        let own_start = offset(|known| known.log_start_offset);
+        let log_start = catalog_start.max(own_start);
         Self {
+            catalog: known.tiered_to.map(|tiered_to| (catalog_start, tiered_to.max(catalog_start))),
+            log_start: own_start,
+            given_up_below: offset(|known| known.given_up_below),
             elsewhere_below: log_start.max(known.tiered_to.unwrap_or(Offset::ZERO)),
             recovery_point: offset(|known| known.recovery.point),
             removed_below: offset(|known| known.local_start_offset),
@@ -54,6 +63,28 @@ impl LossBounds {
     /// What ends at or below it may be missing: it is elsewhere, or given up.
     pub(super) fn may_lack_below(&self) -> Offset {
         if self.accept_loss { Offset::MAX } else { self.elsewhere_below }
+    }
+
+    /// Refuses a catalog that is older than the log. Each moves its ends only after the catalog has committed them, so a
+    /// log that is ahead shows that the catalog was put back from a copy, also from one of the same start. The floors in the
+    /// bucket would say the same of log starts, at the cost of a request for every partition at every start; the log's own
+    /// says it for nothing.
+    pub(super) fn refuse_older_catalog(&self, dir: &Path) -> Result<(), LogError> {
+        let Some((log_start, tiered_to)) = self.catalog else { return Ok(()) };
+        let ahead = |from: Offset, to: Offset| (to > from.max(self.given_up_below)).then_some((from, to));
+        let Some((from, to)) = ahead(tiered_to, self.removed_below).or(ahead(log_start, self.log_start)) else {
+            return Ok(());
+        };
+        if !self.accept_loss {
+            return Err(LogError::OlderCatalog { path: dir.to_owned(), from, to });
+        }
+        accepted(dir, from, to);
+        Ok(())
+    }
+
+    /// Below it nothing that is missing is asked for again, where the log has let go of what lies below `removed_below`.
+    pub(super) fn given_up_below(&self, removed_below: Offset) -> Offset {
+        if self.accept_loss { self.given_up_below.max(removed_below).max(self.log_start) } else { self.given_up_below }
     }
 
     /// For a folder without a checkpoint: refuses it if there was a log and no segment of it is left. Where a start
@@ -85,6 +116,12 @@ impl LossBounds {
         accepted(dir, from, to);
         Ok(true)
     }
+}
+
+/// Refuses a catalog that knows less of the log in `dir` than that has let go of, before either is changed.
+pub fn refuse_older(disk: &dyn Disk, dir: &Path, known: &Known) -> Result<(), LogError> {
+    let checkpoint = checkpoint::read(disk, dir).map_err(at(dir))?;
+    LossBounds::of(known, checkpoint.as_ref()).refuse_older_catalog(dir)
 }
 
 /// Says what is given up.

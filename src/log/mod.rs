@@ -41,6 +41,7 @@ pub use aside::remove_old_asides;
 pub use batches::BatchReader;
 pub use error::{AppendError, LogError, ReadError};
 pub use leader_epochs::{EpochEntry, LeaderEpochs};
+pub use loss::refuse_older;
 pub use open::{Beginning, Known, RecoveryReport};
 pub use open_files::OpenFiles;
 pub use options::LogOptions;

@@ -87,6 +87,7 @@ struct LogParts {
     epochs: OpenedEpochs,
     log_start: Offset,
     removed_below: Offset,
+    given_up_below: Offset,
     /// A snapshot above it may not be believed, or does not help.
     snapshot_limit: Offset,
     /// Where it is known that there was no producer.
@@ -118,6 +119,7 @@ impl PartitionLog {
         let log_start = besides.log_start;
         let known = checkpoint::read(disk, dir).map_err(at(dir))?;
         let held = loss::LossBounds::of(&besides, known.as_ref());
+        held.refuse_older_catalog(dir)?;
         if known.is_none() {
             held.refuse_gone(disk, dir)?;
             disk.create_dir_all_durable(dir).map_err(at(dir))?;
@@ -151,7 +153,10 @@ impl PartitionLog {
         if moved {
             removed_below = removed_below.max(segments.first().map_or(Offset::ZERO, |segment| segment.base));
         }
+        let given_up_below = held.given_up_below(removed_below);
+        let gives_up = known.is_some_and(|known| given_up_below > Offset::new(known.given_up_below));
         let found = LogParts {
+            given_up_below,
             snapshot_limit: lowest_scanned.min(recovery_point).max(segments.first().map_or(Offset::ZERO, |s| s.base)),
             none_at: known.filter(|known| !known.recovery.has_producers).map(|_| recovery_point),
             epochs: epochs_file::open(disk, dir, &segments, &scanned_epochs, besides.leader_epoch)?,
@@ -161,7 +166,7 @@ impl PartitionLog {
         };
         let log = Self::assemble(files, dir, options, found, now_ms)?;
         log.doomed.lock().extend(stays.marked.into_iter().map(|(_, path)| (i64::MIN, path)));
-        log.settle(known.as_ref(), &unsynced, report == RecoveryReport::default() && !moved)?;
+        log.settle(known.as_ref(), &unsynced, report == RecoveryReport::default() && !moved && !gives_up)?;
         aside::note_begun(disk, dir).map_err(at(dir))?;
         Ok((log, report))
     }
@@ -195,6 +200,7 @@ impl PartitionLog {
             epochs: OpenedEpochs { epochs, unwritten: false },
             log_start: beginning.log_start,
             removed_below: beginning.start,
+            given_up_below: Offset::ZERO,
             snapshot_limit: beginning.start,
             none_at: None,
         };
@@ -211,7 +217,7 @@ impl PartitionLog {
         found: LogParts,
         now_ms: i64,
     ) -> Result<Self, LogError> {
-        let LogParts { segments, epochs, log_start, removed_below, snapshot_limit, none_at } = found;
+        let LogParts { segments, epochs, log_start, removed_below, given_up_below, snapshot_limit, none_at } = found;
         let active = Arc::clone(segments.last().expect("a log has an active segment"));
         let end = active.next_offset();
         let none = none_at.filter(|at| *at <= snapshot_limit).map(|at| (at, Producers::default()));
@@ -234,6 +240,7 @@ impl PartitionLog {
             recovery_point: AtomicI64::new(0),
             recovery: Mutex::default(),
             removed_below: AtomicI64::new(removed_below.get()),
+            given_up_below,
             high_watermark: AtomicI64::new(end.get()),
             first_unstable: AtomicI64::new(i64::MAX),
             unsynced_bytes: AtomicU64::new(0),

@@ -51,6 +51,8 @@ pub struct PartitionLog {
     pub(super) recovery: Mutex<Recovery>,
     /// Segments that end at or below it have been removed.
     pub(super) removed_below: AtomicI64,
+    /// Below it the operator has accepted what is missing.
+    pub(super) given_up_below: Offset,
     pub(super) high_watermark: AtomicI64,
     /// The first offset of a transaction that is open or not settled; `i64::MAX` without one.
     pub(super) first_unstable: AtomicI64,

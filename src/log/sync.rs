@@ -172,6 +172,7 @@ impl PartitionLog {
             high_watermark: self.high_watermark.load(Ordering::Acquire),
             active_base_offset: active.base.get(),
             active_first_append_ms: active.first_append_ms(),
+            given_up_below: self.given_up_below.get(),
         }
     }
 

@@ -2,7 +2,9 @@
 //! follows can be uploaded.
 //!
 //! # Consistency
-//! Whoever skips holds the partition's place in the queue of uploads, so nothing else of it is on its way in.
+//! Whoever skips holds the partition's place in the queue of uploads, so nothing else of it is on its way in. Where the bucket
+//! has objects over the range that no row names, nothing is skipped: the catalog is older than the bucket, and the object
+//! without records, being the younger one, would stand for theirs for ever.
 //!
 //! # Retries
 //! None: the operator is told, and asks again.
@@ -17,8 +19,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt as _;
+
 use crate::log::TieredTo;
 use crate::model::Offset;
+use crate::object_storage::{BucketError, ObjectKey, key};
 
 use super::encoding_job::Content;
 use super::tiered_log::TieredLog;
@@ -43,6 +48,11 @@ pub enum SkipError {
         /// The end of what is decided and on stable storage.
         decided: Offset,
     },
+    /// The bucket has records of the range, and the catalog does not know of them.
+    #[error(
+        "the bucket holds '{0}', with offsets of this range, and the catalog does not know it: nothing was skipped. If the catalog was put back from a copy, stop the broker and give back the newest one; if the object is not wanted, remove it from the bucket"
+    )]
+    Unnamed(ObjectKey),
     /// The empty object was not uploaded.
     #[error("the range was not skipped: {0}")]
     Failed(String),
@@ -97,6 +107,9 @@ impl TieredLog {
         if to <= tiered_to || to > decided {
             return Err(SkipError::OutOfRange { to, tiered_to, decided });
         }
+        if let Some(key) = self.unnamed_object(tiered_to, to).await? {
+            return Err(SkipError::Unnamed(key));
+        }
         self.upload_range(tiered_to..to, Content::Nothing).await.map_err(failed)?;
         let offsets = (to - tiered_to).unsigned_abs();
         tracing::error!(
@@ -108,5 +121,23 @@ impl TieredLog {
             "offsets were given up by order of the operator: they are not in the bucket and never will be"
         );
         Ok(offsets)
+    }
+
+    /// An object of the partition in the bucket with offsets of `[from, to)` that no row names.
+    async fn unnamed_object(&self, from: Offset, to: Offset) -> Result<Option<ObjectKey>, SkipError> {
+        let mut listed = self.tiers.bucket().list(&key::data_prefix(self.topic(), self.tp()));
+        let not_listed =
+            |error: BucketError| SkipError::Failed(format!("what the bucket holds of it is not known: {error}"));
+        while let Some(object) = listed.try_next().await.map_err(not_listed)? {
+            let Some(name) = key::parse_data(&object.key) else { continue };
+            if name.end_offset < from || name.base_offset >= to {
+                continue;
+            }
+            let row = self.tiers.catalog().segment(name.ulid).await;
+            if row.map_err(|error| SkipError::Failed(error.to_string()))?.is_none() {
+                return Ok(Some(object.key));
+            }
+        }
+        Ok(None)
     }
 }

@@ -147,6 +147,11 @@ impl Tiers {
         cluster_file::still_ours(&self.parts.bucket, &self.parts.cluster).await
     }
 
+    /// Sets numbers of producer ids aside for this start, up to `below`.
+    pub async fn reserve_producer_numbers(&self, below: i64) -> Result<i64, BucketRefused> {
+        cluster_file::reserve_producer_numbers(&self.parts.bucket, &self.parts.cluster, below).await
+    }
+
     pub(super) fn catalog(&self) -> &Catalog {
         &self.parts.catalog
     }

@@ -68,7 +68,9 @@ impl TieredLog {
         match self.next_range() {
             Next::Nothing => {}
             Next::Hole { from, to } => {
-                let reason = format!("offsets {from} to {to} are neither in the bucket nor in the local log");
+                let reason = format!(
+                    "offsets {from} to {to} are neither in the bucket nor in the local log, as far as the catalog knows"
+                );
                 self.stop_uploads(reason);
             }
             Next::Range { .. } => {
@@ -92,7 +94,7 @@ impl TieredLog {
             topic = %self.topic(),
             partition = self.tp().partition,
             reason,
-            "uploads of this partition stand still until somebody helps (`tidelog tier skip` gives the range up)"
+            "uploads of this partition stand still until somebody helps: if the catalog was put back from a copy, give back the newest one; else `tidelog tier skip` gives the range up"
         );
         self.upload.lock().stop(reason);
     }

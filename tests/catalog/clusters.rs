@@ -29,7 +29,7 @@ over_both! {
 
     async fn producer_ids_never_come_twice_not_even_after_a_restore(home: &Home) {
         let catalog = home.open().await;
-        let both = futures::future::join_all((0..20).map(|_| catalog.take_producer_ids(100))).await;
+        let both = futures::future::join_all((0..20).map(|_| catalog.take_producer_ids(100, 0))).await;
         let mut first: Vec<i64> = both.into_iter().map(|id| id.unwrap().0).collect();
         first.sort_unstable();
         assert_eq!(first, (0..20).map(|n| (1 << 40) + n * 100).collect::<Vec<_>>());
@@ -39,7 +39,7 @@ over_both! {
         raw.execute("UPDATE clusters SET incarnation = 2; UPDATE producer_ids SET next_number = 100").await;
         raw.close().await;
         let catalog = home.open().await;
-        assert_eq!(catalog.take_producer_ids(100).await.unwrap().0, (2 << 40) + 100);
+        assert_eq!(catalog.take_producer_ids(100, 0).await.unwrap().0, (2 << 40) + 100);
     }
 
     async fn a_broker_has_the_directory_that_it_registered_last(home: &Home) {

@@ -22,7 +22,7 @@ async fn child() {
     match work.as_str() {
         "topic" => drop(catalog.create_topic(topic("orders", 1)).await),
         _ => loop {
-            say(&catalog.take_producer_ids(1).await.unwrap().0.to_string());
+            say(&catalog.take_producer_ids(1, 0).await.unwrap().0.to_string());
         },
     }
 }
@@ -89,7 +89,7 @@ async fn a_process_killed_while_it_writes_keeps_what_was_answered() {
         let last: i64 = some.into_iter().chain(lines).last().unwrap().parse().unwrap();
         // Its lock went with it.
         let catalog = home.open().await;
-        let next = catalog.take_producer_ids(1).await.unwrap().0;
+        let next = catalog.take_producer_ids(1, 0).await.unwrap().0;
         assert!(next > last, "{next} was given already, after {last}");
         catalog.close().await;
     }

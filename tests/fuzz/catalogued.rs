@@ -132,7 +132,8 @@ impl Catalogued {
         let row = ClusterRow { cluster_id: "A".repeat(22), format_version: 1, incarnation: 1, start_number: 5 };
         let done = if key == key::cluster() {
             let checked = self.runtime.block_on(cluster_file::check(&bucket, Some(&row), true));
-            let noted = checked.and_then(|()| self.runtime.block_on(cluster_file::note_start(&bucket, &row, "y")));
+            let noted =
+                checked.and_then(|()| self.runtime.block_on(cluster_file::note_start(&bucket, &row, "y")).map(drop));
             noted.map_err(|error| (error.to_string(), "bucket"))
         } else {
             let raised =

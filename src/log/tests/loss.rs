@@ -138,6 +138,37 @@ fn first_segments_that_are_gone_are_loss_unless_the_bucket_has_them() {
 }
 
 #[test]
+fn a_catalog_that_knows_less_than_the_log_has_let_go_of_is_an_older_one() {
+    let known = |log_start, tiered_to, accept_loss| Known {
+        log_start: Some(Offset::new(log_start)),
+        tiered_to: Some(Offset::new(tiered_to)),
+        accept_loss,
+        ..Known::default()
+    };
+    let closed = Closed::new();
+    let log = closed.open(known(0, END, false)).unwrap();
+    let below = log.segments()[2].base;
+    let start = log.segments()[1].base;
+    assert_eq!(log.delete_segments_below(below, 0).unwrap(), 2);
+    drop(log);
+    let error = closed.open(known(0, below.get() - 1, false)).unwrap_err();
+    assert!(matches!(error, LogError::OlderCatalog { to, .. } if to == below), "{error}");
+    assert!(error.to_string().contains("--catalog") && error.to_string().contains("accept.data.loss"), "{error}");
+    let log = closed.open(known(0, below.get(), false)).expect("nothing was changed by the refusal");
+    log.advance_log_start(start).unwrap();
+    drop(log);
+    let error = closed.open(known(start.get() - 1, END, false)).unwrap_err();
+    assert!(matches!(error, LogError::OlderCatalog { to, .. } if to == start), "{error}");
+    closed.open(known(start.get(), END, false)).unwrap();
+    closed.open(Known::default()).expect("of a log that is not tiered the catalog knows nothing");
+    drop(closed.open(known(0, 1, true)).unwrap());
+    let log = closed.open(known(0, 1, false)).expect("what was accepted is not asked for again");
+    assert_eq!(log.delete_segments_below(log.segments()[1].base, 0).unwrap(), 1);
+    drop(log);
+    closed.open(known(0, 1, false)).expect_err("what has gone since is");
+}
+
+#[test]
 fn first_segments_that_retention_removed_are_no_loss() {
     let closed = Closed::new();
     let log = closed.open(Known::default()).unwrap();

@@ -39,7 +39,7 @@ async fn new_id(call: &Call<FrontEnd>, request: &InitProducerIdRequest) -> Resul
         Some(_) => return Err(ResponseError::TransactionalIdAuthorizationFailed),
     }
     call.state().broker.new_producer_id().await.map_err(|error| {
-        tracing::warn!(%error, "no producer id could be taken from the catalog");
+        tracing::warn!(%error, "no producer id can be given now");
         // What clients try again after.
         ResponseError::CoordinatorLoadInProgress
     })

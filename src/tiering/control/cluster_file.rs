@@ -2,7 +2,11 @@
 //!
 //! # Consistency
 //! The start number is raised in the catalog first, then here. A catalog whose number is lower than the bucket's is a
-//! copy that was put back: what it does not know of would be given out again.
+//! copy that was put back: what it does not know of would be given out again. A copy of the same start is not told by
+//! that number. So what may be given only once, the numbers in producer ids, is set aside here in stretches, one for each
+//! start and more as they are used up, before any of them is given: whatever a catalog has forgotten, no start gives
+//! numbers of another's stretch. (What the logs remember of producers would not do instead: one that has its id and has
+//! not written yet, or not for long, is in no log.)
 //!
 //! # Cancellation
 //! As a crash between the two.
@@ -13,9 +17,15 @@
 use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 
+use std::ops::Range;
+
 use super::{ControlFile, ControlFileError, FORMAT_VERSION, bring_forward, read};
 use crate::catalog::ClusterRow;
 use crate::object_storage::{Bucket, BucketError, key};
+
+/// Numbers of producer ids that are set aside at once: few enough for eight million starts, so many that the bucket may be
+/// away for long.
+pub const PRODUCER_NUMBERS: i64 = 1 << 17;
 
 /// What the file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +41,16 @@ pub struct ClusterFile {
     /// Made by chance at that start: two copies of a catalog may count the same number.
     #[serde(default)]
     pub start_id: String,
+    /// Producer ids with numbers below it are the start's, or were an earlier one's.
+    #[serde(default)]
+    pub producer_numbers_below: i64,
+}
+
+impl ClusterFile {
+    fn is_of(&self, row: &ClusterRow) -> bool {
+        self.cluster_id == row.cluster_id
+            && (self.incarnation, self.start_number) == (row.incarnation, row.start_number)
+    }
 }
 
 impl ControlFile for ClusterFile {
@@ -186,45 +206,69 @@ fn judge(file: &ClusterFile, row: &ClusterRow, bucket: String) -> Result<(), Buc
 }
 
 /// Notes a start in the bucket, after the catalog has counted it. Refused where somebody else has started meanwhile.
-/// `start_id` is made by chance.
-pub async fn note_start(bucket: &Bucket, row: &ClusterRow, start_id: &str) -> Result<(), BucketRefused> {
-    let wanted = ClusterFile {
-        format_version: FORMAT_VERSION,
-        cluster_id: row.cluster_id.clone(),
-        incarnation: row.incarnation,
-        start_number: row.start_number,
-        start_id: start_id.to_owned(),
-    };
+/// `start_id` is made by chance. Returns the numbers of producer ids that are this start's.
+pub async fn note_start(bucket: &Bucket, row: &ClusterRow, start_id: &str) -> Result<Range<i64>, BucketRefused> {
     let there = bring_forward(bucket, &key::cluster(), |known: Option<&ClusterFile>| match known {
         Some(known) if judge_quietly(known, row) => None,
-        _ => Some(wanted.clone()),
+        known => Some(ClusterFile {
+            format_version: FORMAT_VERSION,
+            cluster_id: row.cluster_id.clone(),
+            incarnation: row.incarnation,
+            start_number: row.start_number,
+            start_id: start_id.to_owned(),
+            // Whatever the file says: behind the last number the catalog gives no more.
+            producer_numbers_below: known.map_or(0, |known| known.producer_numbers_below.clamp(0, NUMBERS_END))
+                + PRODUCER_NUMBERS,
+        }),
+    })
+    .await?;
+    let there = there.ok_or_else(|| replaced(bucket, GONE))?;
+    if there.is_of(row) && there.start_id == start_id {
+        let below = there.producer_numbers_below;
+        return Ok(below.saturating_sub(PRODUCER_NUMBERS)..below);
+    }
+    judge(&there, row, bucket.describe())?;
+    // The same number, but not written by this start: a copy of the catalog has counted it too.
+    Err(BucketRefused::OlderCatalog {
+        bucket: bucket.describe(),
+        ours: row.start_number,
+        theirs: there.start_number,
+        our_incarnation: row.incarnation,
+        their_incarnation: there.incarnation,
+    })
+}
+
+/// Sets numbers of producer ids aside for this start, up to `below`; returns up to where they are set aside then.
+pub async fn reserve_producer_numbers(bucket: &Bucket, row: &ClusterRow, below: i64) -> Result<i64, BucketRefused> {
+    let there = bring_forward(bucket, &key::cluster(), |known: Option<&ClusterFile>| {
+        let behind = known.filter(|known| known.is_of(row) && known.producer_numbers_below < below);
+        behind.map(|known| ClusterFile { producer_numbers_below: below, ..known.clone() })
     })
     .await?;
     match there {
-        Some(there) if there != wanted => judge(&there, row, bucket.describe()).and_then(|()| {
-            // The same number, but not written by this start: a copy of the catalog has counted it too.
-            Err(BucketRefused::OlderCatalog {
-                bucket: bucket.describe(),
-                ours: row.start_number,
-                theirs: there.start_number,
-                our_incarnation: row.incarnation,
-                their_incarnation: there.incarnation,
-            })
-        }),
-        _ => Ok(()),
+        None => Err(replaced(bucket, GONE)),
+        Some(there) if there.is_of(row) => Ok(there.producer_numbers_below),
+        Some(there) => judge(&there, row, bucket.describe()).and(Err(replaced(bucket, EARLIER))),
     }
+}
+
+const NUMBERS_END: i64 = 1 << 40;
+const GONE: &str = "it has no '_tidelog/cluster.json'";
+const EARLIER: &str = "its '_tidelog/cluster.json' is of an earlier start";
+
+fn replaced(bucket: &Bucket, how: &'static str) -> BucketRefused {
+    BucketRefused::Replaced { bucket: bucket.describe(), how }
 }
 
 /// Refuses a bucket that is not the one that this start was noted in: an endpoint may lead elsewhere for a moment, and a
 /// bucket may be made anew under its name. One small GET.
 pub async fn still_ours(bucket: &Bucket, row: &ClusterRow) -> Result<(), BucketRefused> {
-    let replaced = |how| Err(BucketRefused::Replaced { bucket: bucket.describe(), how });
     let Some(file) = read::<ClusterFile>(bucket, &key::cluster()).await? else {
-        return replaced("it has no '_tidelog/cluster.json'");
+        return Err(replaced(bucket, GONE));
     };
     judge(&file, row, bucket.describe())?;
     if (file.incarnation, file.start_number) < (row.incarnation, row.start_number) {
-        return replaced("its '_tidelog/cluster.json' is of an earlier start");
+        return Err(replaced(bucket, EARLIER));
     }
     Ok(())
 }
