@@ -17,7 +17,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -53,11 +53,20 @@ pub struct BindError {
     source: io::Error,
 }
 
+impl BindError {
+    /// Whether the address is none of this machine's, and so will not do later either.
+    pub fn is_wrong_address(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::NotFound)
+    }
+}
+
 impl AdminServer {
     /// Listens, and answers until it is stopped or dropped.
     pub async fn serve(listen: &str, status: Arc<Status>, clock: Arc<dyn Clock>) -> Result<Self, BindError> {
         let failed = |source| BindError { address: listen.to_owned(), source };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let no_host = |error| failed(io::Error::new(io::ErrorKind::NotFound, error));
+        let found: Vec<SocketAddr> = lookup_host(listen).await.map_err(no_host)?.collect();
+        let listener = TcpListener::bind(found.as_slice()).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
         let router = router(status, Arc::clone(&clock));

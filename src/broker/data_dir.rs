@@ -29,6 +29,10 @@ const LOCK: &str = "tidelog.lock";
 /// The catalog's files are told by how their names begin.
 const OWN: [&str; 6] = ["aside", "bucket", "made", "topics", LOCK, "lost+found"];
 const CATALOG: &str = "catalog.db";
+/// What systems and network disks put into every folder, and nobody's data: a Finder's notes, a filer's snapshots.
+const SYSTEMS: [&str; 2] = [".DS_Store", ".snapshot"];
+/// How an NFS client calls a file that was removed while it was open.
+const NFS: &str = ".nfs";
 /// So many of what was found are named.
 const NAMED_MAX: usize = 3;
 /// The version of the directory's layout.
@@ -186,7 +190,8 @@ impl DataDir {
 }
 
 fn is_own(name: &str) -> bool {
-    OWN.contains(&name) || name.starts_with(CATALOG) || name.starts_with(IDENTITY)
+    let is_systems = SYSTEMS.contains(&name) || name.starts_with(NFS);
+    is_systems || OWN.contains(&name) || name.starts_with(CATALOG) || name.starts_with(IDENTITY)
 }
 
 /// A Kafka's own files, and its partitions' folders: a topic, a dash, a number.
@@ -250,6 +255,7 @@ mod tests {
         for fine in [
             &[][..],
             &["lost+found/"],
+            &[".DS_Store", ".snapshot/", ".nfs0000000002a1c3f400000001"],
             &["tidelog.lock", "topics/", "bucket/", "catalog.db", "catalog.db-wal"],
             &["tidelog.lock", "a-catalog-of-my-own.db"],
             &["tidelog.json", "notes.txt"],

@@ -153,9 +153,10 @@ async fn cursors(
 ) -> Result<BTreeMap<i32, Cursor>, Failure> {
     let partitions: Vec<i32> = leaders.keys().copied().collect();
     let start = args.from.offsets(client, &args.topic, &partitions, args.isolation_level.end()).await?;
-    let end = match args.to_end {
-        true => client.offsets(&args.topic, &partitions, args.isolation_level.end()).await?,
-        false => BTreeMap::new(),
+    let end = if args.to_end {
+        client.offsets(&args.topic, &partitions, args.isolation_level.end()).await?
+    } else {
+        BTreeMap::new()
     };
     let cursor = |(partition, next): (i32, i64)| {
         let end = args.to_end.then(|| end.get(&partition).copied().flatten().unwrap_or(0));

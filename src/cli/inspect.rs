@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
 use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
+use crate::disk::{Disk as _, Open, RealDisk};
 use crate::object_storage::{ObjectKey, key};
 use crate::tiering::parquet::{Footer, RowGroupMeta, Run};
 
@@ -99,8 +99,9 @@ async fn place(args: &InspectArgs) -> Result<Place, Failure> {
             return Err(Failure::usage(text));
         }
         Ok(true) => {
-            let bytes = std::fs::read(path).map_err(|error| Failure::failed(format!("{}: {error}", args.segment)))?;
-            return Ok(Place::Bytes(Bytes::from(bytes)));
+            let file = RealDisk.open(path, Open::Read);
+            let file = file.map_err(|error| Failure::failed(format!("{}: {error}", args.segment)))?;
+            return Ok(Place::File(file));
         }
         Ok(false) => {}
         Err(error) => return Err(Failure::failed(format!("{}: {error}", args.segment))),

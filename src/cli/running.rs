@@ -47,7 +47,8 @@ impl Running {
         let clock = SystemClock::shared();
         let status = Status::starting();
         let http = AdminServer::serve(&options.http, Arc::clone(&status), Arc::clone(&clock)).await;
-        let http = http.map_err(Failure::failed)?;
+        let http = http
+            .map_err(|error| Failure::new(if error.is_wrong_address() { Exit::Usage } else { Exit::Failed }, error))?;
         let claimed = Claimed::take(&options.server.listen).await.map_err(|error| no_listener(&error))?;
         let parts = BrokerParts::new(Arc::new(RealDisk), clock, rand::random);
         let mut broker = options.broker.clone();

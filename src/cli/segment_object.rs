@@ -3,14 +3,16 @@
 //! # Consistency
 //! An object never changes under its key, so what is read in several steps belongs together.
 
+use std::io;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
+use crate::disk::DiskFile;
 use crate::object_storage::{Bucket, BucketError, ErrorKind, ObjectKey};
 use crate::tiering::digest::{Digest, RecordDigest};
 use crate::tiering::parquet::{Footer, FooterError, RowGroup};
-
-use std::sync::Arc;
 
 /// What is read first, from the end: most footers are smaller.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -20,8 +22,8 @@ const TAIL_BYTES: u64 = 64 * 1024;
 pub enum Place {
     /// In a bucket.
     Object(Bucket, ObjectKey),
-    /// Read already.
-    Bytes(Bytes),
+    /// In a file.
+    File(Arc<dyn DiskFile>),
 }
 
 /// An object whose footer is known.
@@ -68,18 +70,31 @@ impl Place {
     async fn size(&self) -> Result<u64, ObjectError> {
         match self {
             Self::Object(bucket, key) => bucket.size(key).await?.ok_or(ObjectError::Missing),
-            Self::Bytes(bytes) => Ok(bytes.len() as u64),
+            Self::File(file) => file.len().map_err(unreadable),
         }
     }
 
     async fn read(&self, range: std::ops::Range<u64>) -> Result<Bytes, ObjectError> {
         match self {
             Self::Object(bucket, key) => Ok(bucket.get_range(key, range).await?),
-            Self::Bytes(bytes) => {
-                let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(bytes.len());
-                Ok(bytes.slice(at(range.start)..at(range.end)))
+            Self::File(file) => {
+                let file = Arc::clone(file);
+                let reading = spawn_blocking(move || {
+                    let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
+                    let mut bytes = vec![0; length];
+                    file.read_exact_at(&mut bytes, range.start)?;
+                    Ok(Bytes::from(bytes))
+                });
+                reading.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(unreadable)
             }
         }
+    }
+}
+
+fn unreadable(error: io::Error) -> ObjectError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => ObjectError::Damaged("it ends before what its footer names".to_owned()),
+        _ => ObjectError::Unreadable(error.to_string()),
     }
 }
 

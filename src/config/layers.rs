@@ -139,13 +139,28 @@ impl Merged {
     pub fn broker_settings(&self) -> Result<BrokerSettings, ConfigError> {
         let set = self.values.iter().filter(|(name, _)| !is_place(name));
         let set: BTreeMap<String, String> = set.map(|(name, value)| (name.clone(), value.text.clone())).collect();
-        let settings = BrokerSettings::new(set).map_err(|source| match &source {
-            InvalidSetting::Value { name, .. } => ConfigError::Invalid { origin: self.origin(name), source },
-            _ => ConfigError::Together(source),
+        let settings = BrokerSettings::new(set).map_err(|source| {
+            let InvalidSetting::Value { name, .. } = &source else { return ConfigError::Together(source) };
+            let origin = self.origin(name);
+            self.first_invalid().unwrap_or(ConfigError::Invalid { origin, source })
         })?;
         // What topics get that set nothing must stand by itself.
         settings.topic_config(&BTreeMap::new(), Default::default())?;
         Ok(settings)
+    }
+}
+
+impl Merged {
+    /// The first value that is wrong by itself: a file is read from its top.
+    fn first_invalid(&self) -> Option<ConfigError> {
+        let own = self.values.iter().filter(|(name, _)| !is_place(name));
+        let invalid = own.filter_map(|(name, value)| {
+            let alone = BTreeMap::from([(name.clone(), value.text.clone())]);
+            let source = BrokerSettings::new(alone).err()?;
+            let of_value = matches!(source, InvalidSetting::Value { .. });
+            of_value.then(|| ConfigError::Invalid { origin: value.origin.clone(), source })
+        });
+        invalid.min_by_key(ConfigError::line)
     }
 }
 

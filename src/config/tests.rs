@@ -114,6 +114,7 @@ fn mistakes_name_the_place_and_the_remedy() {
         ("a=1\nnum.partitons=3", ["server.properties, line 1", "neither Tidelog nor Kafka knows"]),
         ("\nnum.partitons=3", ["server.properties, line 2", "'num.partitions'"]),
         ("num.partitions=many", ["server.properties, line 1", "num.partitions: Not a number of type INT"]),
+        ("num.partitions=many\nbackground.threads=2\nlog.flush.interval.ms=x", ["line 1", "num.partitions"]),
         ("log.dirs=/a,/b", ["line 1: log.dirs=/a,/b", "name one"]),
         ("listeners=SSL://:1", ["line 1: listeners=SSL://:1", "HOST:PORT"]),
         ("advertised.listeners=0.0.0.0:1", ["line 1", "cannot connect to every interface"]),

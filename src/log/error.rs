@@ -75,6 +75,11 @@ impl LogError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
     }
 
+    /// Whether a file was not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Whether a file or a folder could not be opened because too many are open: what was asked for was not done.
     pub fn is_out_of_files(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_out_of_files(source))
@@ -144,4 +149,11 @@ pub enum ReadError {
     /// The disk refused.
     #[error(transparent)]
     Log(#[from] LogError),
+}
+
+impl ReadError {
+    /// Whether a file was not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Log(error) if error.is_not_found())
+    }
 }

@@ -5,7 +5,6 @@
 //! or above the bound. Its end may cut a batch where the size limit falls, as Kafka's does; clients drop that part.
 //! Its file stays readable when the segment is removed.
 
-use std::io;
 use std::sync::Arc;
 
 use crate::disk::DiskFile;
@@ -41,13 +40,18 @@ impl PartitionLog {
         upper: Offset,
         at_least_one: bool,
     ) -> Result<Option<LogSlice>, ReadError> {
-        let read = |segments: &[Arc<Segment>]| self.read_in(segments, from, max_bytes, upper, at_least_one);
-        let segments = self.segments.load_full();
-        match read(&segments) {
-            // The segment may have been removed since the snapshot was taken: then the next one knows.
-            Err(ReadError::Log(LogError::Io { source, .. })) if source.kind() == io::ErrorKind::NotFound => {
-                read(&self.segments.load_full())
-            }
+        self.look(ReadError::is_not_found, |segments| self.read_in(segments, from, max_bytes, upper, at_least_one))
+    }
+
+    /// Looks into the segments there are. One may be removed after the snapshot of them was taken and before its files are
+    /// open: then the next snapshot knows.
+    pub(super) fn look<T, E>(
+        &self,
+        is_not_found: impl Fn(&E) -> bool,
+        look: impl Fn(&[Arc<Segment>]) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match look(&self.segments.load_full()) {
+            Err(error) if is_not_found(&error) => look(&self.segments.load_full()),
             other => other,
         }
     }
@@ -91,16 +95,20 @@ impl PartitionLog {
     /// Aborted transactions with records in `[from, to)`, by their markers. Indexes are read as far as a transaction that
     /// began below `to` may have ended.
     pub fn aborted_transactions(&self, from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>, LogError> {
-        let mut aborted = Vec::new();
-        for segment in self.segments.load().iter().filter(|segment| segment.next_offset() > from) {
-            let entries = segment.transactions.entries().map_err(super::error::at(segment.transactions.path()))?;
-            // By then everything below was decided, and what ends later began later.
-            let is_over = entries.iter().any(|entry| entry.last_stable_offset >= to);
-            aborted.extend(entries.into_iter().filter(|entry| entry.last_offset >= from && entry.first_offset < to));
-            if is_over {
-                break;
-            }
-        }
-        Ok(aborted)
+        self.look(LogError::is_not_found, |segments| aborted_in(segments, from, to))
     }
+}
+
+fn aborted_in(segments: &[Arc<Segment>], from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>, LogError> {
+    let mut aborted = Vec::new();
+    for segment in segments.iter().filter(|segment| segment.next_offset() > from) {
+        let entries = segment.transactions.entries().map_err(super::error::at(segment.transactions.path()))?;
+        // By then everything below was decided, and what ends later began later.
+        let is_over = entries.iter().any(|entry| entry.last_stable_offset >= to);
+        aborted.extend(entries.into_iter().filter(|entry| entry.last_offset >= from && entry.first_offset < to));
+        if is_over {
+            break;
+        }
+    }
+    Ok(aborted)
 }

@@ -17,8 +17,17 @@ pub type FoundRecord = (Offset, i64, LeaderEpoch);
 impl PartitionLog {
     /// The first record, in offset order, in `[log start, upper)` whose timestamp is at or after `timestamp_ms`.
     pub fn offset_for_timestamp(&self, timestamp_ms: i64, upper: Offset) -> Result<Option<FoundRecord>, LogError> {
+        self.look(LogError::is_not_found, |segments| self.first_at(segments, timestamp_ms, upper))
+    }
+
+    fn first_at(
+        &self,
+        segments: &[Arc<Segment>],
+        timestamp_ms: i64,
+        upper: Offset,
+    ) -> Result<Option<FoundRecord>, LogError> {
         let start = self.log_start_offset();
-        for segment in self.segments.load().iter() {
+        for segment in segments {
             let late_enough = segment.max_timestamp().is_some_and(|max| max.timestamp_ms >= timestamp_ms);
             if !late_enough || segment.next_offset() <= start {
                 continue;
@@ -35,8 +44,11 @@ impl PartitionLog {
 
     /// The first record below `upper` that has the greatest timestamp.
     pub fn max_timestamp(&self, upper: Offset) -> Result<Option<FoundRecord>, LogError> {
+        self.look(LogError::is_not_found, |segments| self.latest_of(segments, upper))
+    }
+
+    fn latest_of(&self, segments: &[Arc<Segment>], upper: Offset) -> Result<Option<FoundRecord>, LogError> {
         let start = self.log_start_offset();
-        let segments = self.segments.load();
         let within = segments.iter().filter(|segment| segment.base < upper && segment.next_offset() > start);
         // No record of a segment is later than its greatest timestamp; that may be a marker's, or lie outside.
         let mut bounds: Vec<(i64, &Arc<Segment>)> =

@@ -38,9 +38,10 @@ pub(super) struct TransactionIndex {
 
 impl TransactionIndex {
     pub(super) fn open(files: Arc<OpenFiles>, path: PathBuf) -> io::Result<Self> {
-        let file = match files.disk().try_exists(&path)? {
-            true => Some(Arc::new(IndexFile::open(Arc::clone(&files), path.clone())?)),
-            false => None,
+        let file = if files.disk().try_exists(&path)? {
+            Some(Arc::new(IndexFile::open(Arc::clone(&files), path.clone())?))
+        } else {
+            None
         };
         Ok(Self { files, path, file: Mutex::new(file) })
     }

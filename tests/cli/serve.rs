@@ -94,6 +94,11 @@ fn http_that_cannot_listen_is_told_with_the_remedy() {
     let ended = home.run(&["serve", "--listen", "127.0.0.1:0", "--http", &http]);
     ended.expect(1, &http);
     assert!(ended.err.contains("--http"), "{}", ended.err);
+    for http in ["192.0.2.1:9600", "nohost.invalid:9600"] {
+        let ended = home.run(&["serve", "--listen", "127.0.0.1:0", "--http", http]);
+        ended.expect(2, http);
+        assert!(ended.err.contains("--http"), "{}", ended.err);
+    }
 }
 
 #[test]

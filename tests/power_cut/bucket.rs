@@ -123,10 +123,7 @@ impl Life {
             // A kind that nobody tries again.
             taken.map(|_| ()).map_err(|_| io::ErrorKind::PermissionDenied.into())
         });
-        let done = match random.random() {
-            true => upload(&self.bucket, key, bytes).await,
-            false => self.bucket.delete(key).await,
-        };
+        let done = if random.random() { upload(&self.bucket, key, bytes).await } else { self.bucket.delete(key).await };
         self.disk.unwatch();
         self.bucket = open(&self.disk).await;
         // Answered or not, what is there now is stable.

@@ -248,3 +248,20 @@ fn after_a_clean_stop_a_start_writes_nothing() {
     assert!(home.disk.bytes_read(is_log) - read < few, "only the way to the end of each segment");
     assert_eq!(values(&log, Offset::ZERO).len(), 200);
 }
+
+#[test]
+fn a_segment_that_goes_while_it_is_looked_for_is_not_missed() {
+    let home = Home::with(Home::new().options, 1);
+    let log = home.filled(100);
+    let below = log.segments()[3].base;
+    let looks = std::cell::Cell::new(0);
+    let found = log.look(LogError::is_not_found, |segments| {
+        looks.set(looks.get() + 1);
+        if looks.get() == 1 {
+            // Retention, between the snapshot and the opening.
+            log.delete_segments_below(below, 0)?;
+        }
+        segments[0].file().map(|_| segments[0].base)
+    });
+    assert_eq!((found.unwrap(), looks.get()), (below, 2));
+}

@@ -140,11 +140,9 @@ impl Building<'_> {
             client = client.with_default_headers(headers);
         }
         let given = self.endpoint.as_str().trim_end_matches('/');
-        let given = match self.path_style {
-            // The builder puts the bucket behind it again.
-            true => given.strip_suffix(&format!("/{}", self.place.bucket)).unwrap_or(given),
-            false => given,
-        };
+        // With paths the builder puts the bucket behind it again.
+        let behind = format!("/{}", self.place.bucket);
+        let given = given.strip_suffix(&behind).filter(|_| self.path_style).unwrap_or(given);
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&self.place.bucket)
             .with_region(&self.found.region)
@@ -209,9 +207,8 @@ impl Ways for S3Ways {
     async fn unfinished_uploads(&self, prefix: &str) -> Result<UnfinishedUploads, Cause> {
         // MinIO ends them by itself, a day old unless its operator says otherwise, and takes no such rule.
         let by_itself = |server: &str| server.eq_ignore_ascii_case("MinIO");
-        let without_rule = |server: &str| match by_itself(server) {
-            true => UnfinishedUploads::EndByThemselves,
-            false => UnfinishedUploads::Kept,
+        let without_rule = |server: &str| {
+            if by_itself(server) { UnfinishedUploads::EndByThemselves } else { UnfinishedUploads::Kept }
         };
         let refused = match self.send("GET", &format!("{}?lifecycle", self.endpoint)).await {
             Ok(response) => {
