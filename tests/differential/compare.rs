@@ -93,6 +93,7 @@ fn words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Answer(_) => "answers".to_owned(),
         Outcome::Other(words) => words.clone(),
+        Outcome::BrokeOff => "the case broke off".to_owned(),
     }
 }
 

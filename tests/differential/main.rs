@@ -91,7 +91,10 @@ fn against_tidelog(cases: &[&Case], all: bool) -> Report {
     report.require_all_asked(&both, &schemas, &first);
     let again = run(cases, &mut Peer::new(kafka.port, schemas, both, "again"));
     report.compare_kafka_with_itself(&first, &again);
-    report.plant(&first);
+    for (whose, transcripts) in [("Kafka", &first), ("Tidelog", &second), ("Kafka again", &again)] {
+        report.require_all_ended(whose, transcripts);
+    }
+    report.plant(peer.take_planted());
     report
 }
 
@@ -102,11 +105,14 @@ fn against_itself(cases: &[&Case]) -> Report {
     let mut kafka = distribution.start();
     let served = wait(&mut kafka, &schemas);
     let both = both(&served, &served, &schemas);
-    let first = run(cases, &mut Peer::new(kafka.port, Arc::clone(&schemas), both.clone(), "first"));
+    let mut peer = Peer::new(kafka.port, Arc::clone(&schemas), both.clone(), "first");
+    let first = run(cases, &mut peer);
     let again = run(cases, &mut Peer::new(kafka.port, schemas, both, "again"));
     let mut report = Report::new(cases.len(), false);
     report.compare_kafka_with_itself(&first, &again);
-    report.plant(&first);
+    report.require_all_ended("Kafka", &first);
+    report.require_all_ended("Kafka again", &again);
+    report.plant(peer.take_planted());
     report.show(&first);
     report
 }
@@ -146,8 +152,7 @@ fn run(cases: &[&Case], peer: &mut Peer) -> Transcripts {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(peer)));
             let mut transcript = peer.take_transcript();
             if ended.is_err() {
-                let outcome = Outcome::Other("the case broke off".to_owned());
-                let (api, request) = (String::new(), String::new());
+                let (api, request, outcome) = (String::new(), String::new(), Outcome::BrokeOff);
                 transcript.push(Entry { place: case.name.to_owned(), api, version: 0, request, outcome });
             }
             let took = clock.monotonic() - began;

@@ -3,21 +3,25 @@
 //! An id keeps its identity: the first that a case sees is `<uuid 1>`, wherever it comes again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use tidelog::clock::{Clock as _, SystemClock};
 
 use super::uuids;
 
-/// Times this near to now are the broker's own.
-const NOW_MS: u64 = 600_000;
+/// Times since a case began are the broker's own, and a little earlier ones, for what the case finds there.
+const BEFORE_MS: i64 = 60_000;
+/// And a little later ones.
+const AFTER_MS: i64 = 10_000;
 
 /// The replacements of one broker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Normal {
     tag: String,
     port: u16,
-    clock: SystemClock,
+    clock: Arc<SystemClock>,
+    began_ms: i64,
     topics: BTreeMap<String, String>,
     uuids: Vec<String>,
     producers: Vec<i64>,
@@ -29,10 +33,12 @@ pub struct Normal {
 impl Normal {
     /// For a broker on this port, whose topics' names begin with `tag`.
     pub fn new(tag: String, port: u16) -> Self {
+        let clock = Arc::new(SystemClock::new());
         Self {
             tag,
             port,
-            clock: SystemClock::new(),
+            began_ms: clock.now_ms(),
+            clock,
             topics: BTreeMap::new(),
             uuids: Vec::new(),
             producers: Vec::new(),
@@ -43,6 +49,7 @@ impl Normal {
 
     /// A new case counts from one.
     pub fn begin_case(&mut self) {
+        self.began_ms = self.clock.now_ms();
         self.uuids.clear();
         self.producers.clear();
         self.sessions.clear();
@@ -79,10 +86,7 @@ impl Normal {
                 Some(number) => self.number(key, number),
                 None => tree.clone(),
             },
-            Value::Array(elements) => {
-                let kept = elements.iter().filter(|one| self.is_wanted(one)).collect::<Vec<_>>();
-                Value::Array(kept.into_iter().map(|one| self.tree(key, one)).collect())
-            }
+            Value::Array(elements) => Value::Array(elements.iter().map(|one| self.tree(key, one)).collect()),
             Value::Object(fields) => {
                 let mut out: Map<String, Value> =
                     fields.iter().map(|(name, value)| (name.clone(), self.tree(name, value))).collect();
@@ -93,6 +97,19 @@ impl Normal {
                     out.insert("crc".to_owned(), json!("<crc>"));
                 }
                 Value::Object(out)
+            }
+            _ => tree.clone(),
+        }
+    }
+
+    /// The tree without the elements that other cases have made, where this case looks at its own alone.
+    pub fn wanted(&self, tree: &Value) -> Value {
+        match tree {
+            Value::Array(elements) => {
+                Value::Array(elements.iter().filter(|one| self.is_wanted(one)).map(|one| self.wanted(one)).collect())
+            }
+            Value::Object(fields) => {
+                Value::Object(fields.iter().map(|(name, value)| (name.clone(), self.wanted(value))).collect())
             }
             _ => tree.clone(),
         }
@@ -145,7 +162,7 @@ impl Normal {
             "sessionId" if number != 0 => json!(format!("<session {}>", place(&mut self.sessions, number))),
             "totalBytes" | "usableBytes" if number > 0 => json!("<bytes>"),
             _ if (key.contains("imestamp") || key.ends_with("TimeMs"))
-                && self.clock.now_ms().abs_diff(number) < NOW_MS =>
+                && (self.began_ms - BEFORE_MS..self.clock.now_ms() + AFTER_MS).contains(&number) =>
             {
                 json!("<now>")
             }

@@ -13,6 +13,7 @@ use tidelog::clock::{Clock as _, SystemClock};
 
 use super::connection::{Connection, NoFrame, PATIENCE};
 use super::normal::Normal;
+use super::planted::{self, Found};
 use super::schema::Schemas;
 use super::transcript::{Entry, Outcome};
 use super::{decode, encode};
@@ -51,6 +52,7 @@ pub struct Peer {
     step: String,
     normal: Normal,
     transcript: Vec<Entry>,
+    planted: Found,
 }
 
 impl Peer {
@@ -68,6 +70,7 @@ impl Peer {
             step: String::new(),
             normal: Normal::new(tag.to_owned(), port),
             transcript: Vec::new(),
+            planted: Found::default(),
         }
     }
 
@@ -83,6 +86,23 @@ impl Peer {
     /// What it has answered since the last call.
     pub fn take_transcript(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.transcript)
+    }
+
+    /// What became of the differences that were planted in its answers.
+    pub fn take_planted(&mut self) -> Found {
+        std::mem::take(&mut self.planted)
+    }
+
+    /// An answer with what differs by nature replaced. On the way differences are planted in it, before that is done.
+    fn normalised(&mut self, place: &str, api: &str, version: i16, raw: &Value) -> Value {
+        let raw = self.normal.wanted(raw);
+        let before = self.normal.clone();
+        let tree = self.normal.tree("", &raw);
+        planted::each(&mut self.planted, &raw, &before, |outcome| {
+            let (place, api) = (place.to_owned(), api.to_owned());
+            Entry { place, api, version, request: String::new(), outcome: Outcome::Answer(outcome) }
+        });
+        tree
     }
 
     /// Names what comes next.
@@ -186,7 +206,10 @@ impl Peer {
     /// The answer to what was sent, taken down.
     pub fn receive(&mut self, ticket: Ticket) -> Value {
         let (outcome, tree) = match self.take(&ticket) {
-            Ok(tree) => (Outcome::Answer(self.normal.tree("", &tree)), tree),
+            Ok(tree) => {
+                let answer = self.normalised(&ticket.place, &ticket.api, ticket.version, &tree);
+                (Outcome::Answer(answer), tree)
+            }
             Err(words) => (Outcome::Other(words), Value::Null),
         };
         let Ticket { place, api, version, request, .. } = ticket;
@@ -220,7 +243,7 @@ impl Peer {
                 match connection.receive(PATIENCE) {
                     Ok(frame) if frame.get(..4) == Some(&AFTERWARDS.to_be_bytes()) => break "goes on",
                     Ok(frame) => said.push(match decode::response(self.schemas.api(api), version, &frame) {
-                        Ok((_, tree)) => self.normal.tree("", &tree),
+                        Ok((_, tree)) => self.normalised(&entry.place, api, version, &tree),
                         Err(error) => json!(format!("undecodable: {error}")),
                     }),
                     Err(NoFrame::Closed) => break "is closed",

@@ -28,7 +28,9 @@ pub struct Report {
     unexplained: Vec<Difference>,
     unsteady: Vec<Difference>,
     unasked: Vec<String>,
-    planted: Result<planted::Found, String>,
+    /// Cases that did not come to their end, whoever they asked.
+    broken_off: Vec<String>,
+    planted: planted::Found,
 }
 
 impl Report {
@@ -43,7 +45,8 @@ impl Report {
             unexplained: Vec::new(),
             unsteady: Vec::new(),
             unasked: Vec::new(),
-            planted: Ok(planted::Found::default()),
+            broken_off: Vec::new(),
+            planted: planted::Found::default(),
         }
     }
 
@@ -78,10 +81,15 @@ impl Report {
         }
     }
 
-    /// Changes what was answered, and sees whether that is noticed.
-    pub fn plant(&mut self, transcripts: &Transcripts) {
-        let all: Vec<Entry> = transcripts.iter().flatten().cloned().collect();
-        self.planted = planted::all(&all);
+    /// Every case must have come to its end: one that breaks off at the same place everywhere differs in nothing.
+    pub fn require_all_ended(&mut self, whose: &str, transcripts: &Transcripts) {
+        let broken_off = transcripts.iter().flatten().filter(|entry| matches!(entry.outcome, Outcome::BrokeOff));
+        self.broken_off.extend(broken_off.map(|entry| format!("{} on {whose}", entry.place)));
+    }
+
+    /// What became of the differences that were planted.
+    pub fn plant(&mut self, found: planted::Found) {
+        self.planted = found;
     }
 
     /// Prints what was answered, where `SHOW` asks for it; so it does for the whole of a long report.
@@ -92,6 +100,7 @@ impl Report {
                 match outcome {
                     Outcome::Answer(tree) => println!("{place} {api} v{version} {request}\n    {tree}"),
                     Outcome::Other(words) => println!("{place} {api} v{version} {request}\n    {words}"),
+                    Outcome::BrokeOff => println!("{place} broke off"),
                 }
             }
         }
@@ -109,7 +118,8 @@ impl Report {
     pub fn is_good(&self) -> bool {
         self.unexplained.is_empty()
             && self.unsteady.is_empty()
-            && self.planted.is_ok()
+            && self.broken_off.is_empty()
+            && self.planted.faults(self.whole).is_empty()
             && self.idle().is_empty()
             && self.unasked().is_empty()
     }
@@ -124,13 +134,13 @@ impl Report {
         for what in self.unasked() {
             println!("served by both, but no case asks: {what}");
         }
-        match &self.planted {
-            Ok(found) => println!(
-                "planted {} differences, all found; the list would excuse {} of them",
-                found.planted, found.excused
-            ),
-            Err(words) => println!("a planted difference was not found: {words}"),
+        for what in &self.broken_off {
+            println!("broke off: {what}");
         }
+        for what in self.planted.faults(self.whole) {
+            println!("planted: {what}");
+        }
+        println!("{}", self.planted);
         println!(
             "{} cases, {} answers, {} fields; {} differences on purpose by {} rows, {} unexplained",
             self.cases,
@@ -150,7 +160,7 @@ fn is_wordy() -> bool {
 fn tree(entry: &Entry) -> Option<&Value> {
     match &entry.outcome {
         Outcome::Answer(tree) => Some(tree),
-        Outcome::Other(_) => None,
+        Outcome::Other(_) | Outcome::BrokeOff => None,
     }
 }
 

@@ -20,4 +20,6 @@ pub enum Outcome {
     Answer(Value),
     /// Anything else, in words.
     Other(String),
+    /// The case ended here, by a fault of its own: what it would have asked is not known.
+    BrokeOff,
 }
