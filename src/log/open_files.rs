@@ -80,14 +80,16 @@ impl OpenFiles {
 
 /// Closes an eighth more than has to be, so that the next opening need not search again.
 fn close_idle(open: &mut Vec<Weak<LazyFile>>, max: usize) {
-    let mut alive: Vec<_> = open.drain(..).filter_map(|file| file.upgrade()).collect();
-    alive.sort_by_key(|file| std::cmp::Reverse(file.last_use.load(Ordering::Relaxed)));
+    // Files are used while they are sorted: each use is looked at once, or the order would change under the sort.
+    let alive = open.iter().filter_map(Weak::upgrade);
+    let mut alive: Vec<_> = alive.map(|file| (file.last_use.load(Ordering::Relaxed), file)).collect();
+    alive.sort_unstable_by_key(|(last_use, _)| std::cmp::Reverse(*last_use));
     let keep = (max - max / 8).max(1);
-    for idle in alive.iter().skip(keep) {
+    for (_, idle) in alive.iter().skip(keep) {
         *idle.file.lock() = None;
     }
-    alive.truncate(keep);
-    open.extend(alive.iter().map(Arc::downgrade));
+    open.clear();
+    open.extend(alive.iter().take(keep).map(|(_, file)| Arc::downgrade(file)));
 }
 
 impl LazyFile {
@@ -126,6 +128,32 @@ mod tests {
         assert!(is_out_of_files(&refused), "what is in use cannot make room: {refused}");
         drop(held);
         files.get(&lazy[20]).unwrap();
+    }
+
+    #[test]
+    fn files_may_be_used_while_idle_ones_are_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = OpenFiles::new(Arc::new(RealDisk), 64);
+        let lazy: Vec<_> = (0..512)
+            .map(|n| {
+                let path = folder.path().join(n.to_string());
+                std::fs::write(&path, "").unwrap();
+                LazyFile::new(path)
+            })
+            .collect();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (files, lazy) = (&files, &lazy);
+                scope.spawn(move || {
+                    for turn in 0..20_000usize {
+                        // Most uses are of what is open, as a partition's active segment is.
+                        let at = if turn % 8 == 0 { turn.wrapping_mul(7_919 + thread) % lazy.len() } else { turn % 40 };
+                        files.get(&lazy[at]).unwrap();
+                    }
+                });
+            }
+        });
+        assert!(files.count() <= 64, "{}", files.count());
     }
 
     #[test]
