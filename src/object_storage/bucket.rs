@@ -159,12 +159,12 @@ impl Bucket {
     /// The ids of the uploads of `key` that were begun and neither finished nor aborted.
     pub async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<String>, BucketError> {
         let begun = none_if_not_found(self.store.uploads_of(key).await)?.unwrap_or_default();
-        Ok(begun.into_iter().map(|id| id.0).collect())
+        Ok(begun.into_iter().map(|id| id.name).collect())
     }
 
     /// Ends an upload that somebody began and nobody finished; fine where there is none.
     pub async fn abort_upload(&self, key: &ObjectKey, upload_id: &str) -> Result<(), BucketError> {
-        let id = UploadId(upload_id.to_owned());
+        let id = UploadId::named(upload_id.to_owned());
         none_if_not_found(self.store.abort_upload(key, &id).await).map(|_| ())
     }
 }

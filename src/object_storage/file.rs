@@ -280,7 +280,7 @@ impl Store for FileStore {
             let (beside, _) = folder.begin(&path)?;
             let beside = beside.to_string_lossy();
             let (_, number) = unfinished(&beside).ok_or_else(|| io::Error::from(IoKind::InvalidData))?;
-            Ok(UploadId(number.to_owned()))
+            Ok(UploadId::named(number.to_owned()))
         };
         self.run(Operation::BeginUpload, key.as_str(), begin).await
     }
@@ -288,7 +288,8 @@ impl Store for FileStore {
     async fn write_part(&self, key: &ObjectKey, upload: &UploadId, part: &Part) -> Result<PartTag, BucketError> {
         let (name, upload, part) = (key.clone(), upload.clone(), part.clone());
         let write = move |folder: &Folder| {
-            let file = folder.disk.open(&with_suffix(&folder.path(&name), &format!("#{}", upload.0)), Open::Write)?;
+            let file =
+                folder.disk.open(&with_suffix(&folder.path(&name), &format!("#{}", upload.name)), Open::Write)?;
             let mut position = part.position;
             for piece in &part.payload {
                 file.write_all_at(piece, position)?;
@@ -303,7 +304,7 @@ impl Store for FileStore {
         let (name, upload) = (key.clone(), upload.clone());
         let finish = move |folder: &Folder| {
             let path = folder.path(&name);
-            folder.finish(&with_suffix(&path, &format!("#{}", upload.0)), &path)
+            folder.finish(&with_suffix(&path, &format!("#{}", upload.name)), &path)
         };
         self.run(Operation::FinishUpload, key.as_str(), finish).await
     }
@@ -311,7 +312,7 @@ impl Store for FileStore {
     async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), BucketError> {
         let (name, upload) = (key.clone(), upload.clone());
         let abort = move |folder: &Folder| {
-            let path = with_suffix(&folder.path(&name), &format!("#{}", upload.0));
+            let path = with_suffix(&folder.path(&name), &format!("#{}", upload.name));
             let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
             folder.remove(&path, |entry| entry == file)
         };
@@ -328,7 +329,7 @@ impl Store for FileStore {
                 other => other?,
             };
             let numbers = entries.iter().filter_map(|entry| unfinished(&entry.name).filter(|(name, _)| *name == file));
-            Ok(numbers.map(|(_, number)| UploadId(number.to_owned())).collect())
+            Ok(numbers.map(|(_, number)| UploadId::named(number.to_owned())).collect())
         };
         self.run(Operation::ListUploads, key.as_str(), list).await
     }

@@ -35,6 +35,9 @@ pub(super) trait Answer: Send + 'static {
     fn content(&mut self) -> Option<&mut Bytes> {
         None
     }
+
+    /// An earlier try got no answer, and may have taken effect besides.
+    fn note_unknown_outcome(&mut self) {}
 }
 
 impl Answer for Bytes {
@@ -53,7 +56,12 @@ impl Answer for () {}
 impl Answer for u64 {}
 impl Answer for Page {}
 impl Answer for Version {}
-impl Answer for UploadId {}
+impl Answer for UploadId {
+    fn note_unknown_outcome(&mut self) {
+        self.maybe_begun_twice = true;
+    }
+}
+
 impl Answer for Vec<UploadId> {}
 impl Answer for PartTag {}
 impl Answer for UnfinishedUploads {}

@@ -148,14 +148,14 @@ impl Store for MemoryStore {
         state.given += 1;
         let id = format!("upload-{}", state.given);
         state.uploads.insert((key.to_string(), id.clone()), BTreeMap::new());
-        Ok(UploadId(id))
+        Ok(UploadId::named(id))
     }
 
     async fn write_part(&self, key: &ObjectKey, upload: &UploadId, part: &Part) -> Result<PartTag, BucketError> {
         let mut bytes = BytesMut::with_capacity(part.payload.content_length());
         part.payload.iter().for_each(|piece| bytes.extend_from_slice(piece));
         let mut state = self.state.lock();
-        let parts = state.uploads.get_mut(&(key.to_string(), upload.0.clone()));
+        let parts = state.uploads.get_mut(&(key.to_string(), upload.name.clone()));
         let parts = parts.ok_or_else(|| not_found(Operation::WritePart, key))?;
         parts.insert(part.number, bytes.freeze());
         Ok(PartTag(part.number.to_string()))
@@ -163,7 +163,7 @@ impl Store for MemoryStore {
 
     async fn finish_upload(&self, key: &ObjectKey, upload: &UploadId, tags: &[PartTag]) -> Result<(), BucketError> {
         let mut state = self.state.lock();
-        let name = (key.to_string(), upload.0.clone());
+        let name = (key.to_string(), upload.name.clone());
         let parts = state.uploads.get(&name).ok_or_else(|| not_found(Operation::FinishUpload, key))?;
         let mut bytes = BytesMut::new();
         for tag in tags {
@@ -177,14 +177,14 @@ impl Store for MemoryStore {
     }
 
     async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), BucketError> {
-        self.state.lock().uploads.remove(&(key.to_string(), upload.0.clone()));
+        self.state.lock().uploads.remove(&(key.to_string(), upload.name.clone()));
         Ok(())
     }
 
     async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<UploadId>, BucketError> {
         let state = self.state.lock();
         let begun = state.uploads.keys().filter(|(of, _)| of == key.as_str());
-        Ok(begun.map(|(_, id)| UploadId(id.clone())).collect())
+        Ok(begun.map(|(_, id)| UploadId::named(id.clone())).collect())
     }
 
     async fn unfinished_uploads(&self) -> Result<UnfinishedUploads, BucketError> {

@@ -252,12 +252,12 @@ impl Store for Remote {
     async fn begin_upload(&self, key: &ObjectKey) -> Result<UploadId, BucketError> {
         let path = self.path(Operation::BeginUpload, key)?;
         let begun = self.ways.begin_upload(&path).await;
-        begun.map(UploadId).map_err(|cause| failure(&*cause, Operation::BeginUpload, key.as_str()))
+        begun.map(UploadId::named).map_err(|cause| failure(&*cause, Operation::BeginUpload, key.as_str()))
     }
 
     async fn write_part(&self, key: &ObjectKey, upload: &UploadId, part: &Part) -> Result<PartTag, BucketError> {
         let path = self.path(Operation::WritePart, key)?;
-        let put = self.uploads.put_part(&path, &upload.0, part.number, part.payload.clone()).await;
+        let put = self.uploads.put_part(&path, &upload.name, part.number, part.payload.clone()).await;
         let put = put.map_err(|error| failure(&error, Operation::WritePart, key.as_str()))?;
         Ok(PartTag(put.content_id))
     }
@@ -265,13 +265,13 @@ impl Store for Remote {
     async fn finish_upload(&self, key: &ObjectKey, upload: &UploadId, tags: &[PartTag]) -> Result<(), BucketError> {
         let path = self.path(Operation::FinishUpload, key)?;
         let parts = tags.iter().map(|tag| PartId { content_id: tag.0.clone() }).collect();
-        let finished = self.uploads.complete_multipart(&path, &upload.0, parts).await;
+        let finished = self.uploads.complete_multipart(&path, &upload.name, parts).await;
         finished.map(|_| ()).map_err(|error| failure(&error, Operation::FinishUpload, key.as_str()))
     }
 
     async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), BucketError> {
         let path = self.path(Operation::AbortUpload, key)?;
-        let aborted = self.control.abort_multipart(&path, &upload.0).await;
+        let aborted = self.control.abort_multipart(&path, &upload.name).await;
         absent_is_fine(aborted.map_err(|error| failure(&error, Operation::AbortUpload, key.as_str())))
     }
 
@@ -279,7 +279,7 @@ impl Store for Remote {
         let path = self.path(Operation::ListUploads, key)?;
         let begun = self.ways.uploads_of(&path).await;
         let begun = begun.map_err(|cause| failure(&*cause, Operation::ListUploads, key.as_str()))?;
-        Ok(begun.into_iter().map(UploadId).collect())
+        Ok(begun.into_iter().map(UploadId::named).collect())
     }
 
     async fn unfinished_uploads(&self) -> Result<UnfinishedUploads, BucketError> {

@@ -64,7 +64,12 @@ impl Layer for Retry {
                 () = self.clock.sleep(left) => Err(out_of_time(&call, allowed, last.take())),
             };
             let error = match answer {
-                Ok(answer) => return Ok(answer),
+                Ok(mut answer) => {
+                    if outcome_unknown {
+                        answer.note_unknown_outcome();
+                    }
+                    return Ok(answer);
+                }
                 Err(error) => error,
             };
             let pause = self.pause(retries);

@@ -66,12 +66,20 @@ pub struct Page {
 
 /// Names an unfinished upload; empty where the store gives no names.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct UploadId(pub(super) String);
+pub struct UploadId {
+    pub(super) name: String,
+    /// An earlier try to begin it got no answer: there may be another that nobody knows the name of.
+    pub(super) maybe_begun_twice: bool,
+}
 
 impl UploadId {
+    pub(super) fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), maybe_begun_twice: false }
+    }
+
     /// The text to keep; `None` where the store gives no names (Azure: unfinished blocks end by themselves).
     pub fn known(&self) -> Option<&str> {
-        (!self.0.is_empty()).then_some(self.0.as_str())
+        (!self.name.is_empty()).then_some(self.name.as_str())
     }
 }
 

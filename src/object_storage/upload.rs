@@ -69,6 +69,12 @@ impl Upload {
         self.id.known().map(str::to_owned)
     }
 
+    /// Whether there may be another upload of this key, begun by a try whose answer got lost: once this one is finished,
+    /// whatever [`super::Bucket::uploads_of`] lists is to be aborted.
+    pub fn is_maybe_begun_twice(&self) -> bool {
+        self.id.maybe_begun_twice
+    }
+
     /// Bytes taken so far.
     pub fn size_bytes(&self) -> u64 {
         self.cut_bytes + self.waiting.content_length() as u64

@@ -146,6 +146,7 @@ impl KafkaError for RemoteReadError {
             Self::TimedOut => ResponseError::RequestTimedOut,
             Self::Unfinished(_) => ResponseError::NotLeaderOrFollower,
             Self::Bucket(_)
+            | Self::Elsewhere(_)
             | Self::Catalog(_)
             | Self::Damaged { .. }
             | Self::Missing { .. }

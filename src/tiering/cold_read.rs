@@ -5,7 +5,7 @@
 //!
 //! # Consistency
 //! Each step looks at the newest view. An object that is missing makes the rows be loaded again, and is reported only when
-//! they still name it.
+//! they still name it, by a bucket that is still the one that this start is noted in: what answers in its place has nothing.
 //!
 //! # Retries
 //! One, after the rows were loaded again. Whoever is told that an object is damaged asks again, and is told again.
@@ -136,6 +136,7 @@ impl TieredLog {
                 }
                 (segment, error) => {
                     metrics::fetch_failed();
+                    let error = self.tiers.if_ours(error).await;
                     return Err(self.failed(segment.as_deref(), from, Reads::Records, error));
                 }
             }

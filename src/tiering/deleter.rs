@@ -309,7 +309,7 @@ impl Tiers {
 
     /// None where the bucket does not say: it has told so at the start (`object_storage::self_test`), and its own rule is
     /// all that ends them.
-    async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<String>, BucketError> {
+    pub(super) async fn uploads_of(&self, key: &ObjectKey) -> Result<Vec<String>, BucketError> {
         match self.parts.bucket.uploads_of(key).await {
             Err(error) if !error.kind().is_retriable() && error.kind() != ErrorKind::NoBucket => {
                 tracing::debug!(%error, %key, "unfinished uploads of an object cannot be listed");

@@ -101,6 +101,9 @@ pub enum RemoteReadError {
         /// Which.
         key: String,
     },
+    /// What answers is not the bucket that this start is noted in, or cannot say so.
+    #[error("the object is not there, but nor is our bucket: {0}")]
+    Elsewhere(String),
     /// No object stands for the offset, though it is in the log.
     #[error("no object of {tp} stands for offset {offset}")]
     NoObject {
@@ -133,7 +136,7 @@ impl RemoteReadError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Bucket(error) => error.kind().is_retriable(),
-            Self::Catalog(_) | Self::Unfinished(_) | Self::TimedOut => true,
+            Self::Catalog(_) | Self::Unfinished(_) | Self::TimedOut | Self::Elsewhere(_) => true,
             Self::Damaged { .. }
             | Self::Missing { .. }
             | Self::NoObject { .. }
@@ -160,7 +163,12 @@ impl RemoteReadError {
             Self::Damaged { key, .. } | Self::Missing { key } => Some(key.clone()),
             Self::NoObject { tp, .. } => Some(tp.to_string()),
             Self::BadRow(error) => Some(error.id.to_string()),
-            Self::Bucket(_) | Self::Catalog(_) | Self::Unfinished(_) | Self::TimedOut | Self::Lasting { .. } => None,
+            Self::Bucket(_)
+            | Self::Elsewhere(_)
+            | Self::Catalog(_)
+            | Self::Unfinished(_)
+            | Self::TimedOut
+            | Self::Lasting { .. } => None,
         }
     }
 

@@ -147,6 +147,7 @@ impl TieredLog {
                 return Err(error.of_object(&segment.key));
             }
         }
+        let error = self.tiers.if_ours(error).await;
         Err(self.failed(Some(segment), segment.end, Reads::Times, error))
     }
 

@@ -22,7 +22,8 @@ impl ReadFailures {
     pub(super) fn note(&self, now: Duration, error: &RemoteReadError) {
         let Some(kind) = kind(error) else { return };
         let Some(reads) = self.count(now, kind) else { return };
-        if error.is_transient() {
+        let may_pass = matches!(error, RemoteReadError::Bucket(error) if error.kind().may_pass());
+        if may_pass || error.is_transient() {
             tracing::warn!(%error, reads, "cold reads fail; their partitions get no data meanwhile");
         } else {
             tracing::error!(%error, reads, "cold reads fail, and it will not pass by itself");
@@ -48,6 +49,7 @@ impl ReadFailures {
 fn kind(error: &RemoteReadError) -> Option<&'static str> {
     match error {
         RemoteReadError::Bucket(error) => Some(error.kind().name()),
+        RemoteReadError::Elsewhere(_) => Some("another bucket"),
         RemoteReadError::Catalog(_) => Some("catalog"),
         RemoteReadError::Unfinished(_) => Some("unfinished"),
         RemoteReadError::TimedOut => Some("deadline"),

@@ -20,6 +20,7 @@ use super::control::ControlFileError;
 use super::control::floor_files::FloorFiles;
 use super::control::topic_files::TopicFiles;
 use super::damages::Damages;
+use super::errors::RemoteReadError;
 use super::options::TieringOptions;
 use super::pressure::Pressure;
 use super::read_failures::ReadFailures;
@@ -150,6 +151,17 @@ impl Tiers {
     /// Sets numbers of producer ids aside for this start, up to `below`.
     pub async fn reserve_producer_numbers(&self, below: i64) -> Result<i64, BucketRefused> {
         cluster_file::reserve_producer_numbers(&self.parts.bucket, &self.parts.cluster, below).await
+    }
+
+    /// An object that is not there is missing only where the bucket is ours; else that is what is wrong.
+    pub(super) async fn if_ours(&self, error: RemoteReadError) -> RemoteReadError {
+        if !error.is_not_found() {
+            return error;
+        }
+        match self.still_ours().await {
+            Ok(()) => error,
+            Err(refused) => RemoteReadError::Elsewhere(refused.to_string()),
+        }
     }
 
     pub(super) fn catalog(&self) -> &Catalog {

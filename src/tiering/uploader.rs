@@ -33,7 +33,7 @@ use tokio::sync::mpsc;
 
 use crate::catalog::{NewSegmentRow, SegmentContent, SegmentState};
 use crate::model::Offset;
-use crate::object_storage::{DataName, ObjectKey, key};
+use crate::object_storage::{BucketError, DataName, ObjectKey, key};
 
 use super::encoding_job::{Content, EncodingJob};
 use super::parquet::{FinishedSegment, Footer};
@@ -143,7 +143,11 @@ impl TieredLog {
         let finished = encoding.await.map_err(Unfinished::from)?;
         sent?;
         let finished = finished?;
+        let maybe_begun_twice = upload.is_maybe_begun_twice();
         let uploaded = upload.finish().await?;
+        if maybe_begun_twice {
+            self.end_others(&attempt.key).await;
+        }
         steps.reached(Step::Uploaded).await;
         if uploaded.size_bytes != finished.object_size_bytes {
             let reason = format!("{} of {} bytes were sent", uploaded.size_bytes, finished.object_size_bytes);
@@ -165,6 +169,20 @@ impl TieredLog {
             "segment uploaded"
         );
         Ok(finished.object_size_bytes)
+    }
+
+    /// Ends what a try to begin this upload has begun whose answer got lost; this one is finished. Nothing hangs on it: where
+    /// it fails, a rule of the bucket ends what is left.
+    async fn end_others(&self, key: &ObjectKey) {
+        let ended = async {
+            for upload_id in self.tiers.uploads_of(key).await? {
+                self.tiers.bucket().abort_upload(key, &upload_id).await?;
+            }
+            Ok::<_, BucketError>(())
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, %key, "an upload that was begun twice may be left unfinished");
+        }
     }
 
     /// Asks the bucket what it has: the size, and a footer that says what was written.

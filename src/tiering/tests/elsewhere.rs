@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::stage::{Stage, config};
 use crate::model::Offset;
-use crate::object_storage::{Operation, key};
-use crate::tiering::{Step, StepHook, TieringOptions};
+use crate::object_storage::{ObjectKey, Operation, key};
+use crate::tiering::{RemoteReadError, Step, StepHook, TieringOptions};
 
 impl Stage {
     fn cluster_file(&self) -> Bytes {
@@ -58,6 +58,32 @@ impl Stage {
         assert_eq!(self.read(0).await.len(), 30);
         self.tiers.close().await;
     }
+}
+
+#[tokio::test]
+async fn what_is_not_in_a_bucket_that_answers_in_the_place_of_ours_is_not_missing() {
+    let stage = Stage::new().await;
+    stage.segment();
+    stage.upload_all().await;
+    assert_eq!(stage.drop_local().await, 1);
+    let expected = stage.read(0).await;
+    let file = stage.without_cluster_file().await;
+    let object = ObjectKey::parse(&stage.objects()[0]).unwrap();
+    let bytes = stage.store.objects().into_iter().find(|(name, _)| name == object.as_str()).unwrap().1;
+    stage.tiers.bucket().delete(&object).await.unwrap();
+    stage.tiers.reader.forget_all();
+    for read in 0..5 {
+        let error = stage.log.read_remote(Offset::ZERO).await.unwrap_err();
+        assert!(matches!(&error, RemoteReadError::Elsewhere(why) if why.contains("cluster.json")), "{read}: {error}");
+        assert!(error.is_transient(), "{read}: {error}");
+    }
+    assert!(stage.log.status().damaged.is_empty(), "nothing is damaged");
+    stage.store.overwrite(&key::cluster(), file);
+    let error = stage.log.read_remote(Offset::ZERO).await.unwrap_err();
+    assert!(matches!(error, RemoteReadError::Missing { .. }), "in our own it is: {error}");
+    stage.store.overwrite(&object, bytes);
+    assert_eq!(stage.read(0).await, expected);
+    stage.tiers.close().await;
 }
 
 #[tokio::test]

@@ -227,6 +227,18 @@ async fn total_retention_goes_on_while_the_bucket_is_away() {
 }
 
 #[tokio::test]
+async fn an_upload_that_was_begun_by_a_lost_answer_too_is_ended() {
+    let stage = with(|_| ()).await;
+    stage.segment();
+    stage.plan.add(Fault::new(Effect::DoneButFails(ErrorKind::Unavailable)).on(Operation::BeginUpload).times(2));
+    stage.upload_all().await;
+    assert_eq!(stage.plan.met(), 2);
+    assert_eq!((stage.rows().await.len(), stage.objects().len()), (1, 1));
+    assert_eq!(stage.store.uploads(), [], "three were begun, one was finished");
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
 async fn a_failing_bucket_gets_no_new_object_with_every_try() {
     let stage = with(|_| ()).await;
     stage.segment();
