@@ -145,7 +145,7 @@ mod tests {
             for thread in 0..4 {
                 let (files, lazy) = (&files, &lazy);
                 scope.spawn(move || {
-                    for turn in 0..20_000usize {
+                    for turn in 0..100_000usize {
                         // Most uses are of what is open, as a partition's active segment is.
                         let at = if turn % 8 == 0 { turn.wrapping_mul(7_919 + thread) % lazy.len() } else { turn % 40 };
                         files.get(&lazy[at]).unwrap();
