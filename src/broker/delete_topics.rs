@@ -7,7 +7,8 @@
 //!
 //! # Retries
 //! Work on its partitions that had begun before may still make and rename files: the folder is renamed first, and whoever
-//! comes by the old path finds nothing. What cannot be removed is tried again with every sweep and at the next start.
+//! comes by the old path finds nothing. What cannot be removed, or cannot be noted in the bucket before the row goes, is
+//! tried again with every sweep and at the next start.
 //!
 //! # Cancellation
 //! A change that has begun ends without its caller: see `whole_changes`.
@@ -15,7 +16,7 @@
 //! # Crash safety
 //! Whatever a crash leaves of a deleted topic is named by its row and removed at the next start.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,10 +36,10 @@ use super::whole_changes::ChangeTurn;
 /// What the folder of a deleted topic is called while it goes.
 pub(super) const GOING: &str = ".deleted";
 
-/// Deleted topics whose folders could not be removed yet.
+/// Deleted topics of which something could not be removed yet.
 #[derive(Debug, Default)]
 pub(super) struct Undone {
-    topics: Mutex<BTreeMap<TopicId, TopicName>>,
+    topics: Mutex<BTreeSet<TopicId>>,
     /// Two that remove the same folder would both fail.
     removing: tokio::sync::Mutex<()>,
 }
@@ -106,23 +107,32 @@ impl Broker {
     pub(super) async fn finish_deletion(&self, name: &TopicName, id: TopicId) {
         if let Err(error) = self.remove_folder(name, id).await {
             tracing::error!(%error, topic = name.as_str(), "the folder of a deleted topic cannot be removed yet");
-            self.undone.topics.lock().insert(id, name.clone());
+            self.undone.topics.lock().insert(id);
             return;
         }
         self.forget_made(id).await;
+        // Before the row, which is the last that knows: whoever rebuilds a catalog believes the file. It may have been noted
+        // already, or not: the bucket was away, or a crash came between.
+        if !self.tiers.note_deleted(id).await {
+            self.undone.topics.lock().insert(id);
+            return;
+        }
         match self.catalog.purge_topic(id).await {
             Ok(true) => tracing::info!(topic = name.as_str(), id = %id, "nothing is left of a deleted topic"),
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, topic = name.as_str(), "a deleted topic's row cannot be removed yet"),
+            Err(error) => {
+                tracing::warn!(%error, topic = name.as_str(), "a deleted topic's row cannot be removed yet");
+                self.undone.topics.lock().insert(id);
+            }
         }
     }
 
     /// Tries again what could not be removed.
     pub(super) async fn retry_deletions(&self) {
         let undone = self.undone.topics.lock().clone();
-        for (id, name) in undone {
+        for id in undone {
             self.undone.topics.lock().remove(&id);
-            self.finish_deletion(&name, id).await;
+            self.finish_emptied(id).await;
         }
     }
 
@@ -131,7 +141,10 @@ impl Broker {
         match self.catalog.topic(id).await {
             Ok(Some(row)) if row.deleted => self.finish_deletion(&row.name, id).await,
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, %id, "whether a topic is deleted cannot be asked now"),
+            Err(error) => {
+                tracing::warn!(%error, %id, "whether a topic is deleted cannot be asked now");
+                self.undone.topics.lock().insert(id);
+            }
         }
     }
 

@@ -8,8 +8,9 @@
 //! which sets it aside.
 //!
 //! # Retries
-//! After a doubt the catalog is asked at once, and again with every tick until a commit that was under way then must have
-//! ended; as long as it cannot be asked, or a log cannot be opened, the doubt stays.
+//! After a doubt the catalog is asked at once, and again with every tick. The doubt ends with a look behind a write that
+//! waits for every change under way: a commit that a database holds up, for as long as that may be, is seen when it has
+//! happened. As long as the catalog cannot be asked so, or a log cannot be opened, the doubt stays.
 //!
 //! # Cancellation
 //! Between two topics.
@@ -19,7 +20,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -32,13 +33,10 @@ use super::open_topic::{OpenTopicError, TopicParts};
 use super::state::Broker;
 use super::topic::Topic;
 
-/// How often the catalog is asked after a doubt, once a tick: what was being committed then has ended long before.
-const LOOKS: u32 = 12;
-
 /// Whether the registry may differ from the catalog, and what has gone because it did.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
-    looks_left: AtomicU32,
+    raised: AtomicBool,
     /// Deleted topics whose folders are still there.
     gone: Mutex<Vec<(TopicName, TopicId)>>,
 }
@@ -46,7 +44,7 @@ pub(super) struct Doubt {
 impl Doubt {
     /// They may differ.
     pub(super) fn raise(&self) {
-        self.looks_left.store(LOOKS, Ordering::Relaxed);
+        self.raised.store(true, Ordering::Relaxed);
     }
 
     /// A deleted topic's folders have to go.
@@ -55,12 +53,12 @@ impl Doubt {
     }
 
     fn is_settled(&self) -> bool {
-        self.looks_left.load(Ordering::Relaxed) == 0
+        !self.raised.load(Ordering::Relaxed)
     }
 
-    fn looked(&self) {
-        // Only whoever holds the topic lock counts.
-        self.looks_left.store(self.looks_left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+    /// By whoever holds the topic lock.
+    fn end(&self) {
+        self.raised.store(false, Ordering::Relaxed);
     }
 }
 
@@ -101,7 +99,7 @@ pub(super) fn may_be_made(error: &TopicError) -> bool {
 
 /// Whether what ended so may have been committed all the same.
 pub(super) fn outcome_is_unknown(error: &StorageError) -> bool {
-    !matches!(error, StorageError::Full(_) | StorageError::Closed | StorageError::LockLost)
+    error.may_be_committed()
 }
 
 impl Broker {
@@ -110,9 +108,8 @@ impl Broker {
     pub(super) async fn settle_held(&self) -> Result<(), FollowError> {
         self.doubt.raise();
         let followed = self.follow_catalog().await;
-        match &followed {
-            Ok(()) => self.doubt.looked(),
-            Err(error) => tracing::warn!(%error, "topics may not be what the catalog says yet"),
+        if let Err(error) = &followed {
+            tracing::warn!(%error, "topics may not be what the catalog says yet");
         }
         followed
     }
@@ -121,16 +118,22 @@ impl Broker {
     pub(super) async fn settle(&self) {
         if !self.doubt.is_settled() {
             let _one_at_a_time = self.changing.lock().await;
-            match self.follow_catalog().await {
-                Ok(()) => self.doubt.looked(),
+            match self.follow_what_has_ended().await {
+                Ok(()) => self.doubt.end(),
                 Err(error) => tracing::debug!(%error, "topics are not what the catalog says yet"),
             }
         }
         let gone = std::mem::take(&mut *self.doubt.gone.lock());
         for (name, id) in gone {
-            self.tiers.note_deleted(id).await;
             self.finish_deletion(&name, id).await;
         }
+    }
+
+    async fn follow_what_has_ended(&self) -> Result<(), FollowError> {
+        // What is known already, while that waits.
+        self.follow_catalog().await?;
+        self.catalog.wait_for_changes().await?;
+        self.follow_catalog().await
     }
 
     /// The broker's settings, then every topic that differs; the first failure of what cannot be brought over now.

@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -287,7 +287,11 @@ impl Broker {
                 let aside = self.data_dir.path().join("aside");
                 self.disk.create_dir_all_durable(&aside)?;
                 let from = topics.join(&named.name).join(&id.name);
-                let to = aside.join(format!("{}-{}-{}", named.name, id.name, self.clock.now_ms()));
+                let to = free_name(
+                    self.disk.as_ref(),
+                    &aside,
+                    &format!("{}-{}-{}", named.name, id.name, self.clock.now_ms()),
+                )?;
                 self.disk.rename_durable(&from, &to)?;
                 tracing::warn!(
                     folder = %from.display(),
@@ -298,6 +302,17 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// A name that nothing has in `folder`: two starts may fall on one millisecond, or the clock may have been put back.
+fn free_name(disk: &dyn Disk, folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let mut free = folder.join(name);
+    let mut number = 1;
+    while disk.try_exists(&free)? {
+        number += 1;
+        free = folder.join(format!("{name}-{number}"));
+    }
+    Ok(free)
 }
 
 /// Opens the bucket and asks it whether it can do what is needed.
@@ -401,4 +416,20 @@ async fn identify(
         "broker starts"
     );
     Ok((cluster, identity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+
+    #[test]
+    fn what_is_set_aside_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        for expected in ["a-1", "a-1-2", "a-1-3"] {
+            let free = free_name(&RealDisk, folder.path(), "a-1").unwrap();
+            assert_eq!(free, folder.path().join(expected));
+            std::fs::create_dir(free).unwrap();
+        }
+    }
 }

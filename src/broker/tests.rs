@@ -283,7 +283,11 @@ async fn changes_that_were_made_without_a_word_are_followed() {
     broker.catalog.set_topic_configs(new.id, configs).await.unwrap();
     broker.settle().await;
     assert_eq!(broker.topics().by_name("new").unwrap().config.retention.total_ms, Some(77));
+    broker.settle().await;
     broker.catalog.delete_topic(new.id).await.unwrap();
+    broker.settle().await;
+    assert!(!broker.topics().is_empty(), "there is no doubt any more: nobody asks");
+    broker.doubt.raise();
     broker.settle().await;
     assert!(broker.topics().is_empty());
     // Its folders go, and then its row.
@@ -313,6 +317,7 @@ async fn settings_of_the_broker_that_were_changed_without_a_word_are_followed() 
     assert_eq!((broker.settings().number("message.max.bytes"), max_bytes()), (6000, 6000));
     broker.catalog.set_broker_configs(Some(broker.id()), BTreeMap::new()).await.unwrap();
     broker.catalog.set_broker_configs(None, late("7000")).await.unwrap();
+    broker.doubt.raise();
     broker.settle().await;
     assert_eq!(max_bytes(), 7000);
     broker.stop().await;

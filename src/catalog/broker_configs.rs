@@ -17,6 +17,7 @@ use crate::model::BrokerId;
 
 use super::catalog::Catalog;
 use super::storage_error::StorageError;
+use super::topics::hold_changes;
 
 /// Stands for every broker.
 const EVERY_BROKER: BrokerId = BrokerId(-1);
@@ -42,6 +43,7 @@ impl Catalog {
     pub async fn set_broker_configs(&self, broker: Option<BrokerId>, configs: Values) -> Result<(), StorageError> {
         self.write((broker.unwrap_or(EVERY_BROKER), configs), |session, (broker, configs)| {
             async move {
+                hold_changes(session).await?;
                 session.execute("DELETE FROM broker_configs WHERE broker_id = $1", &[(*broker).into()]).await?;
                 for (name, value) in configs {
                     let sql = "INSERT INTO broker_configs (broker_id, name, value) VALUES ($1, $2, $3)";

@@ -89,6 +89,13 @@ impl Catalog {
         self.read(tp, |session, tp| async move { partition(session, tp).await }.boxed()).await
     }
 
+    /// One partition, as it is when every commit that had begun has ended: whoever does not know how its own did asks so. A
+    /// read would not do: where a commit is held up, it shows what was before.
+    pub async fn settled_partition(&self, tp: TopicPartition, epoch: LeaderEpoch) -> Result<PartitionRow, FencedError> {
+        self.write((tp, epoch), |session, (tp, epoch)| async move { hold_partition(session, tp, *epoch).await }.boxed())
+            .await
+    }
+
     /// The *delete*: moves the log start forward, and ends what lies below it in the bucket: one transaction. It never goes
     /// back; then nothing changes. An object that is still being written below it is left to its writer, whose commit is
     /// refused. Returns the partition as it is then.

@@ -92,6 +92,11 @@ fn sqlite_primary(code: &str) -> Option<i64> {
 }
 
 impl StorageError {
+    /// Whether a write that ended so may have been committed all the same, now or later.
+    pub fn may_be_committed(&self) -> bool {
+        !matches!(self, Self::Full(_) | Self::Closed | Self::LockLost)
+    }
+
     /// Whether a file of SQLite is there and is damaged, or is none.
     pub fn is_damage(&self) -> bool {
         let Self::Failed(cause) = self else { return false };

@@ -5,7 +5,8 @@
 //!
 //! # Consistency
 //! Each write is one transaction; a topic comes with all its partitions and settings, and is deleted in the one that
-//! fences its leaders and ends its objects.
+//! fences its leaders and ends its objects. Changes of topics and of brokers' settings wait for one another, also for one
+//! whose caller has given up on it and whose commit is held up.
 //!
 //! # Crash safety
 //! Whoever was answered finds its write after a crash.
@@ -119,6 +120,7 @@ impl Catalog {
     pub async fn create_topic(&self, topic: NewTopicRow) -> Result<(), TopicError> {
         self.write((topic, self.clock.now_ms()), |session, (topic, now_ms)| {
             async move {
+                hold_changes(session).await?;
                 let id = topic.id.uuid();
                 let id = id.as_bytes().as_slice();
                 let insert = "INSERT INTO topics (topic_id, name, partition_count, version, deleted, created_at_ms) \
@@ -140,6 +142,7 @@ impl Catalog {
     pub async fn add_partitions(&self, topic: NewTopicRow, have: i32) -> Result<(), TopicError> {
         self.write((topic, have), |session, (topic, have)| {
             async move {
+                hold_changes(session).await?;
                 let id = topic.id.uuid();
                 let sql = "UPDATE topics SET partition_count = $3, version = version + 1 \
                            WHERE topic_id = $1 AND partition_count = $2 AND deleted = 0";
@@ -158,6 +161,7 @@ impl Catalog {
     pub async fn set_topic_configs(&self, id: TopicId, configs: BTreeMap<String, String>) -> Result<(), TopicError> {
         self.write((id, configs), |session, (id, configs)| {
             async move {
+                hold_changes(session).await?;
                 let uuid = id.uuid();
                 let bytes = uuid.as_bytes().as_slice();
                 let raise = "UPDATE topics SET version = version + 1 WHERE topic_id = $1 AND deleted = 0";
@@ -178,6 +182,7 @@ impl Catalog {
     pub async fn delete_topic(&self, id: TopicId) -> Result<(), TopicError> {
         self.write((id, self.clock.now_ms()), |session, (id, now_ms)| {
             async move {
+                hold_changes(session).await?;
                 let uuid = id.uuid();
                 let bytes = uuid.as_bytes().as_slice();
                 let mark = "UPDATE topics SET deleted = 1, version = version + 1 WHERE topic_id = $1 AND deleted = 0";
@@ -195,6 +200,12 @@ impl Catalog {
             .boxed()
         })
         .await
+    }
+
+    /// Ends when every change of topics and of brokers' settings that had begun has ended, whoever waits for it or not: what
+    /// is read from then on has it, or never will. A read alone may see what was before a commit that is held up.
+    pub async fn wait_for_changes(&self) -> Result<(), StorageError> {
+        self.write((), |session, ()| async move { hold_changes(session).await }.boxed()).await
     }
 
     /// Forgets a deleted topic, if no row of the bucket is left of it. Says whether it did.
@@ -217,6 +228,13 @@ impl Catalog {
         })
         .await
     }
+}
+
+/// Keeps other changes out until the transaction ends, by a lock of its own that nothing else waits for: the brokers' rows,
+/// which are written as they are.
+pub(super) async fn hold_changes(session: &mut Session<'_>) -> Result<(), StorageError> {
+    session.execute("UPDATE brokers SET registered_at_ms = registered_at_ms", &[]).await?;
+    Ok(())
 }
 
 async fn put_configs(

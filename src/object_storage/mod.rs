@@ -19,6 +19,8 @@ pub mod object_key;
 
 pub mod error;
 pub mod store;
+#[cfg(test)]
+mod switched;
 
 mod file;
 mod memory;
@@ -49,6 +51,8 @@ pub use open::check_url;
 pub use options::BucketOptions;
 pub use self_test::{SelfTestError, SelfTestReport};
 pub use store::{Expect, Listed, Store, Version};
+#[cfg(test)]
+pub(crate) use switched::SwitchedStore;
 pub use upload::{Upload, Uploaded};
 
 #[cfg(test)]

@@ -136,17 +136,12 @@ impl Tiers {
     pub async fn remove_deleted(self: &Arc<Self>) -> Result<Removed, StorageError> {
         let now_ms = self.clock().now_ms();
         let mut round = Round { probe: self.refused_removals.probe(now_ms), ..Round::default() };
-        let mut topics: Option<HashMap<TopicId, TopicRow>> = None;
         let mut after = None;
         loop {
             let rows = self.catalog().segments_in_state_after(SegmentState::Deleting, after, PAGE_ROWS).await?;
             let Some(last) = rows.last() else { break };
             after = Some((last.changed_at_ms, last.head.id));
-            let topics = match &mut topics {
-                Some(topics) => topics,
-                none => none.insert(self.catalog().topics().await?.into_iter().map(|row| (row.id, row)).collect()),
-            };
-            self.remove_page(rows, topics, now_ms, &mut round).await;
+            self.remove_page(rows, now_ms, &mut round).await?;
             if round.is_over {
                 break;
             }
@@ -156,20 +151,15 @@ impl Tiers {
         Ok(round.removed)
     }
 
-    async fn remove_page(
-        &self,
-        rows: Vec<SegmentRow>,
-        topics: &HashMap<TopicId, TopicRow>,
-        now_ms: i64,
-        round: &mut Round,
-    ) {
+    async fn remove_page(&self, rows: Vec<SegmentRow>, now_ms: i64, round: &mut Round) -> Result<(), StorageError> {
         let may_go = |id: Ulid| round.probe == Some(id) || !self.refused_removals.waits(id, now_ms);
         let (due, later): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| self.is_due(row, now_ms) && may_go(row.head.id));
         round.removed.waiting += later.len();
         if due.is_empty() || !self.is_ours(due.len(), round).await {
-            return;
+            return Ok(());
         }
+        let topics = self.deleted_topics(&due).await?;
         let objects = futures::stream::iter(due.into_iter().map(|row| {
             let topic = topics.get(&row.head.tp.topic_id);
             async move {
@@ -192,8 +182,13 @@ impl Tiers {
             }
         }
         drop(objects);
-        if absent.is_empty() || !self.is_ours(absent.len(), round).await {
-            return;
+        if absent.is_empty() {
+            // Nobody asks in which bucket the floors of this page lie.
+            self.floor_files.forget_all();
+            return Ok(());
+        }
+        if !self.is_ours(absent.len(), round).await {
+            return Ok(());
         }
         let rows = futures::stream::iter(absent.into_iter().map(|row| async move {
             let outcome = self.remove_row(&row).await;
@@ -214,6 +209,20 @@ impl Tiers {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Those of the rows' topics that are deleted, as the catalog has them now: a round may take long, and a topic may be
+    /// deleted meanwhile.
+    async fn deleted_topics(&self, rows: &[SegmentRow]) -> Result<HashMap<TopicId, TopicRow>, StorageError> {
+        let ids: BTreeSet<TopicId> = rows.iter().map(|row| row.head.tp.topic_id).collect();
+        let mut deleted = HashMap::new();
+        for id in ids {
+            if let Some(topic) = self.catalog().topic(id).await?.filter(|topic| topic.deleted) {
+                deleted.insert(id, topic);
+            }
+        }
+        Ok(deleted)
     }
 
     /// Whether the bucket that answers is the one that this broker started on; if not, the round is over for `rows` of it.
@@ -250,14 +259,14 @@ impl Tiers {
         now_ms.saturating_sub(row.changed_at_ms) >= grace_ms
     }
 
-    async fn remove_object(&self, row: &SegmentRow, topic: Option<&TopicRow>) -> Result<(), RemoveError> {
-        self.note_end(row, topic).await?;
+    async fn remove_object(&self, row: &SegmentRow, deleted: Option<&TopicRow>) -> Result<(), RemoveError> {
+        self.note_end(row, deleted).await?;
         self.end_object(row).await
     }
 
     /// Notes in the bucket that the object is dead, before it goes.
-    async fn note_end(&self, row: &SegmentRow, topic: Option<&TopicRow>) -> Result<(), RemoveError> {
-        if let Some(deleted) = topic.filter(|topic| topic.deleted) {
+    async fn note_end(&self, row: &SegmentRow, deleted: Option<&TopicRow>) -> Result<(), RemoveError> {
+        if let Some(deleted) = deleted {
             self.topic_files.mark_deleted(&self.parts.bucket, deleted).await?;
             return Ok(());
         }

@@ -9,6 +9,10 @@
 //! The catalog decides. What it says and the local log has not done yet is done in the next round of retention, at the
 //! latest at the next start.
 //!
+//! # Retries
+//! Where it is not known whether a log start was committed, the catalog is asked at once, and again with every round until
+//! it answers; it answers when the commit has ended. Until then the view may show what is on its way out.
+//!
 //! # Cancellation
 //! A client that goes away stops nothing that it has begun. A stop of the broker may leave a change done in the catalog and
 //! not here; the next start brings it over.
@@ -20,7 +24,7 @@ use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::PartitionRow;
+use crate::catalog::{FencedError, PartitionRow};
 use crate::log::{LogError, PartitionLog, TieredTo, retention};
 use crate::model::{LeaderEpoch, Offset, TopicConfig, TopicName, TopicPartition};
 
@@ -59,6 +63,8 @@ pub struct TieredLog {
     view: ArcSwap<View>,
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
+    /// The catalog may be ahead: a log start was committed, or was not.
+    in_doubt: AtomicBool,
     pub(super) upload: Mutex<UploadState>,
     /// Cold reads under way, by where they begin.
     pub(super) reads: Arc<Flights<Offset, RemoteRecords>>,
@@ -91,6 +97,7 @@ impl TieredLog {
             config: ArcSwap::new(config),
             view: ArcSwap::from_pointee(view),
             changing: tokio::sync::Mutex::new(()),
+            in_doubt: AtomicBool::new(false),
             upload: Mutex::default(),
             reads: Arc::default(),
             asked: AtomicBool::new(false),
@@ -174,25 +181,53 @@ impl TieredLog {
 
     /// The same, by whoever holds the place of who may change things.
     pub(super) async fn advance_held(&self, to: Offset) -> Result<Offset, ChangeError> {
+        self.settle_held().await?;
         let now = self.view().log_start;
         if to <= now {
             self.bring_forward_held().await?;
             return Ok(now);
         }
-        let row = self.tiers.catalog().advance_log_start(self.tp, self.leader_epoch, to).await?;
-        self.tiers.options.steps.reached(Step::LogStartRow).await;
-        self.follow(&row).await?;
-        Ok(row.log_start)
+        match self.tiers.catalog().advance_log_start(self.tp, self.leader_epoch, to).await {
+            Ok(row) => {
+                self.tiers.options.steps.reached(Step::LogStartRow).await;
+                self.follow(&row).await?;
+                Ok(row.log_start)
+            }
+            Err(error) => {
+                let in_doubt = matches!(&error, FencedError::Storage(error) if error.may_be_committed());
+                self.in_doubt.store(in_doubt, Ordering::Relaxed);
+                self.settle_held().await?;
+                let reached = self.view().log_start;
+                if reached >= to { Ok(reached) } else { Err(error.into()) }
+            }
+        }
     }
 
-    /// Brings the local log to where the log starts, if it is behind: a disk that was full, say, has refused that move.
+    #[cfg(test)]
+    pub(super) fn raise_doubt(&self) {
+        self.in_doubt.store(true, Ordering::Relaxed);
+    }
+
+    /// Follows the catalog where it may be ahead.
+    async fn settle_held(&self) -> Result<(), ChangeError> {
+        if !self.in_doubt.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let row = self.tiers.catalog().settled_partition(self.tp, self.leader_epoch).await?;
+        self.in_doubt.store(false, Ordering::Relaxed);
+        self.follow(&row).await
+    }
+
+    /// Brings view and local log to where the log starts, if they may be behind: a disk that was full, say, has refused that
+    /// move, or the catalog's answer was lost.
     pub async fn bring_log_forward(self: &Arc<Self>) -> Result<(), ChangeError> {
-        if self.log.log_start_offset() >= self.view().log_start {
+        if !self.in_doubt.load(Ordering::Relaxed) && self.log.log_start_offset() >= self.view().log_start {
             return Ok(());
         }
         let log = Arc::clone(self);
         let moving = async move {
             let _one_at_a_time = log.changing.lock().await;
+            log.settle_held().await?;
             log.bring_forward_held().await
         };
         self.tiers.threads.whole(moving).await?

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use ulid::Ulid;
 
-use crate::catalog::{Catalog, ClusterRow, StorageError};
+use crate::catalog::{Catalog, ClusterRow, StorageError, TopicRow};
 use crate::clock::Clock;
 use crate::model::{TopicId, TopicPartition};
 use crate::object_storage::Bucket;
@@ -42,6 +42,9 @@ pub enum TopicFileError {
     /// The bucket.
     #[error(transparent)]
     ControlFile(#[from] ControlFileError),
+    /// Another bucket answers, or none.
+    #[error(transparent)]
+    NotOurs(#[from] BucketRefused),
     /// The catalog.
     #[error(transparent)]
     Catalog(#[from] StorageError),
@@ -53,7 +56,12 @@ pub enum TopicFileError {
 impl TopicFileError {
     /// Whether it is the bucket that takes nothing now.
     pub(super) fn is_of_bucket(&self) -> bool {
-        matches!(self, Self::ControlFile(ControlFileError::Bucket(error)) if error.kind().may_pass())
+        let error = match self {
+            Self::ControlFile(ControlFileError::Bucket(error)) => Some(error),
+            Self::NotOurs(refused) => refused.bucket_error(),
+            _ => None,
+        };
+        error.is_some_and(|error| error.kind().may_pass())
     }
 }
 
@@ -143,9 +151,15 @@ impl Tiers {
         &self.parts.bucket
     }
 
-    /// Refuses to go on with a bucket that is not the one that this start was noted in.
+    /// Refuses to go on with a bucket that is not the one that this start was noted in. Then which control files ours has
+    /// is not known either: the last may have gone elsewhere.
     pub(super) async fn still_ours(&self) -> Result<(), BucketRefused> {
-        cluster_file::still_ours(&self.parts.bucket, &self.parts.cluster).await
+        let ours = cluster_file::still_ours(&self.parts.bucket, &self.parts.cluster).await;
+        if ours.is_err() {
+            self.floor_files.forget_all();
+            self.topic_files.doubt_all();
+        }
+        ours
     }
 
     /// Sets numbers of producer ids aside for this start, up to `below`.
@@ -202,9 +216,8 @@ impl Tiers {
             return Ok(());
         }
         for row in self.catalog().topics().await? {
-            let behind = self.topic_files.known(row.id).is_some_and(|known| known < row.version);
-            if behind && !row.deleted {
-                self.topic_files.write(&self.parts.bucket, &row).await?;
+            if !row.deleted && self.topic_files.is_behind(&row) {
+                self.write_topic_file(&row).await?;
             }
         }
         Ok(())
@@ -216,17 +229,29 @@ impl Tiers {
             return Ok(());
         }
         match self.catalog().topic(id).await? {
-            Some(row) if !row.deleted => Ok(self.topic_files.write(&self.parts.bucket, &row).await?),
+            Some(row) if !row.deleted => self.write_topic_file(&row).await,
             _ => Err(TopicFileError::NoTopic(id)),
         }
     }
 
-    /// Notes in the bucket that a topic was deleted, within the time that a client waits; what cannot be noted now is noted
-    /// before the first of its objects goes.
-    pub async fn note_deleted(&self, id: TopicId) {
+    /// Not to another bucket that answers in the place of ours; and believed only where ours answers behind it too.
+    async fn write_topic_file(&self, row: &TopicRow) -> Result<(), TopicFileError> {
+        self.still_ours().await?;
+        let version = self.topic_files.write(&self.parts.bucket, row).await?;
+        self.still_ours().await?;
+        self.topic_files.believe(row.id, version);
+        Ok(())
+    }
+
+    /// Notes in the bucket that a topic was deleted, within the time that a client waits. Says whether it is noted; what
+    /// cannot be noted now is noted before the first of its objects goes, and before its row does.
+    pub async fn note_deleted(&self, id: TopicId) -> bool {
         let noting = async {
             if let Some(row) = self.catalog().topic(id).await? {
+                // Another bucket has no such file, as if nothing had to be noted.
+                self.still_ours().await?;
                 self.topic_files.mark_deleted(&self.parts.bucket, &row).await?;
+                self.still_ours().await?;
             }
             Ok::<(), TopicFileError>(())
         };
@@ -235,9 +260,10 @@ impl Tiers {
             noted = noting => noted.map_err(|error| error.to_string()),
             () = self.clock().sleep(NOTING_WAITS) => Err("the bucket does not answer".to_owned()),
         };
-        if let Err(error) = noted {
+        if let Err(error) = &noted {
             tracing::warn!(%error, topic_id = %id, "the bucket does not say yet that a topic was deleted");
         }
+        noted.is_ok()
     }
 
     /// Notes that this process writes an object, until what is returned is dropped.

@@ -1,8 +1,12 @@
 //! Topics with their settings and partitions.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tidelog::catalog::{NewTopicRow, SegmentState, TopicError};
+use tidelog::clock::{Clock as _, SystemClock};
 use tidelog::model::{BrokerId, TopicName};
 
 use crate::home::Home;
@@ -25,6 +29,52 @@ over_both! {
         assert_eq!((partition.leader, partition.leader_epoch), (BROKER, epoch(0)));
         assert_eq!((partition.log_start, partition.tiered_to), (offset(0), Some(offset(0))));
         assert_eq!(catalog.partition(tp(2)).await.unwrap().unwrap().tiered_to, None, "not known of an untiered one");
+    }
+
+    /// As a database does it whose standby is away: what was to be committed is neither there nor given up.
+    async fn whoever_waits_for_changes_waits_for_one_that_is_held_up(home: &Home) {
+        let catalog = home.open().await;
+        catalog.register_broker(BROKER, "a directory").await.unwrap();
+        catalog.create_topic(topic("orders", 1)).await.unwrap();
+        let mut held_up = home.raw().await;
+        held_up.execute(if home.is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN" }).await;
+        held_up.execute("UPDATE brokers SET registered_at_ms = registered_at_ms").await;
+        held_up.execute("UPDATE topics SET deleted = 1").await;
+        let mut asked = Box::pin(async {
+            catalog.wait_for_changes().await.unwrap();
+            catalog.topics().await.unwrap().iter().any(|topic| topic.deleted)
+        });
+        tokio::select! {
+            _ = &mut asked => panic!("answered before the commit"),
+            () = SystemClock::new().sleep(Duration::from_millis(300)) => {}
+        }
+        held_up.execute("COMMIT").await;
+        assert!(asked.await, "it is seen behind the wait");
+    }
+
+    async fn every_change_of_topics_and_settings_is_one_that_is_waited_for(home: &Home) {
+        let catalog = home.open().await;
+        catalog.register_broker(BROKER, "a directory").await.unwrap();
+        for (name, number) in [("a", 1), ("b", 2), ("c", 3)] {
+            catalog.create_topic(topic(name, number)).await.unwrap();
+        }
+        let mut held_up = home.raw().await;
+        held_up.execute(if home.is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN" }).await;
+        held_up.execute("UPDATE brokers SET registered_at_ms = registered_at_ms").await;
+        let more = NewTopicRow { partitions: 3, ..topic("b", 2) };
+        let mut changes = FuturesUnordered::from_iter([
+            catalog.create_topic(topic("d", 4)).map(|made| made.is_ok()).boxed(),
+            catalog.add_partitions(more, 2).map(|made| made.is_ok()).boxed(),
+            catalog.set_topic_configs(topic_id(1), BTreeMap::new()).map(|made| made.is_ok()).boxed(),
+            catalog.delete_topic(topic_id(3)).map(|made| made.is_ok()).boxed(),
+            catalog.set_broker_configs(None, BTreeMap::new()).map(|made| made.is_ok()).boxed(),
+        ]);
+        tokio::select! {
+            _ = changes.next() => panic!("one was made beside a change that is held up"),
+            () = SystemClock::new().sleep(Duration::from_millis(300)) => {}
+        }
+        held_up.execute("COMMIT").await;
+        assert_eq!(changes.collect::<Vec<_>>().await, [true; 5]);
     }
 
     async fn of_many_who_create_one_name_one_wins(home: &Home) {

@@ -5,6 +5,7 @@
 
 #[path = "../fixtures/at_once.rs"]
 mod at_once;
+mod deletions;
 mod full_disk;
 mod home;
 mod pauses;

@@ -69,6 +69,11 @@ impl FloorFiles {
         Ok(())
     }
 
+    /// What was written lately may lie in another bucket that answered in the place of ours.
+    pub fn forget_all(&self) {
+        self.written.lock().clear();
+    }
+
     /// Forgets what is known of a topic that is gone.
     pub fn forget(&self, tp: TopicPartition) {
         self.written.lock().remove(&tp);

@@ -50,7 +50,8 @@ impl ControlFile for TopicFile {
 /// The topics' files, and which versions of them are known to be there.
 #[derive(Debug, Default)]
 pub struct TopicFiles {
-    written: Mutex<HashMap<TopicId, i64>>,
+    /// `None` where it is in doubt.
+    written: Mutex<HashMap<TopicId, Option<i64>>>,
 }
 
 impl TopicFiles {
@@ -61,23 +62,33 @@ impl TopicFiles {
 
     /// The version that is known to be there.
     pub fn known(&self, id: TopicId) -> Option<i64> {
-        self.written.lock().get(&id).copied()
+        self.written.lock().get(&id).copied().flatten()
     }
 
-    /// Sees to it that the file is at least as new as `row`.
-    pub async fn write(&self, bucket: &Bucket, row: &TopicRow) -> Result<(), ControlFileError> {
-        if self.known(row.id).is_some_and(|known| known >= row.version) {
-            return Ok(());
-        }
+    /// Whether a file was written, and is not known to be as new as `row`.
+    pub fn is_behind(&self, row: &TopicRow) -> bool {
+        let known = self.written.lock().get(&row.id).copied();
+        known.is_some_and(|known| known.is_none_or(|version| version < row.version))
+    }
+
+    /// What was written may lie in another bucket that answered in the place of ours.
+    pub fn doubt_all(&self) {
+        self.written.lock().values_mut().for_each(|known| *known = None);
+    }
+
+    /// Notes what [`Self::write`] has returned, once it is known in whose bucket that is.
+    pub fn believe(&self, id: TopicId, version: i64) {
+        self.written.lock().insert(id, Some(version));
+    }
+
+    /// Sees to it that the file is at least as new as `row`. Returns the version that is there then.
+    pub async fn write(&self, bucket: &Bucket, row: &TopicRow) -> Result<i64, ControlFileError> {
         let there = bring_forward(bucket, &key::topic(row.id), |known: Option<&TopicFile>| match known {
             Some(known) if known.deleted || known.version >= row.version => None,
             known => Some(file_of(row, known)),
         })
         .await?;
-        if let Some(there) = there {
-            self.written.lock().insert(row.id, there.version.max(row.version));
-        }
-        Ok(())
+        Ok(there.map_or(row.version, |there| there.version.max(row.version)))
     }
 
     /// The same for a deleted topic, of which a file need not exist.

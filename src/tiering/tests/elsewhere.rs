@@ -50,6 +50,10 @@ impl Stage {
         self.control(&format!("_tidelog/floors/{}/0.json", self.id))
     }
 
+    fn topic_file(&self) -> Option<serde_json::Value> {
+        self.control(&format!("_tidelog/topics/{}.json", self.id))
+    }
+
     async fn goes_on(&self, file: Bytes) {
         self.store.overwrite(&key::cluster(), file);
         self.upload_all().await;
@@ -179,5 +183,92 @@ async fn a_row_stays_where_its_object_was_removed_elsewhere() {
     stage.store.overwrite(&key::cluster(), file);
     assert_eq!(stage.tiers.remove_deleted().await.unwrap().rows, 1);
     assert_eq!(stage.rows().await, vec![]);
+    stage.tiers.close().await;
+}
+
+/// The endpoint leads to another bucket from one look at whose it is to the next, whichever look that is, and back after the
+/// attempt: ours has all that belongs to it, and nothing besides.
+#[tokio::test]
+async fn whenever_an_endpoint_leads_elsewhere_ours_is_whole_behind_it() {
+    let mut attempts_that_failed = 0;
+    for looks in 1..=6 {
+        let stage = Stage::new().await;
+        stage.segment();
+        stage.endpoint.lead_elsewhere_after(looks);
+        stage.log.upload_next().await;
+        attempts_that_failed += usize::from(stage.tiered_to() == 0);
+        stage.endpoint.lead_back();
+        stage.upload_all().await;
+        assert_eq!(stage.rows().await, vec![("LIVE".to_owned(), 0, 29)], "{looks}");
+        assert_eq!(stage.objects().len(), 1, "{looks}: what is left of the attempt is not in the bucket");
+        assert_eq!(stage.topic_file().expect("there before the first object")["name"], "orders", "{looks}");
+        stage.tiers.close().await;
+    }
+    assert!(attempts_that_failed >= 3, "{attempts_that_failed}");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_whole_before_the_endpoint_led_elsewhere_is_ended_in_ours() {
+    let (sender, receiver) = std::sync::mpsc::channel::<Arc<crate::object_storage::SwitchedStore>>();
+    let receiver = parking_lot::Mutex::new(receiver);
+    let steps = StepHook::new(move |step| {
+        if step == Step::Uploaded
+            && let Ok(endpoint) = receiver.lock().try_recv()
+        {
+            endpoint.lead_elsewhere_after(0);
+        }
+        Box::pin(async {})
+    });
+    let stage = Stage::with(config(), TieringOptions { steps, ..TieringOptions::default() }).await;
+    sender.send(Arc::clone(&stage.endpoint)).unwrap();
+    stage.segment();
+    stage.log.upload_next().await;
+    assert_eq!(stage.objects().len(), 1, "it lies in ours");
+    assert_eq!(stage.rows().await, vec![("DELETING".to_owned(), 0, 29)], "and its row stays: elsewhere it is absent");
+    stage.endpoint.lead_back();
+    stage.upload_all().await;
+    assert_eq!((stage.objects().len(), stage.rows().await), (1, vec![("LIVE".to_owned(), 0, 29)]));
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn a_floor_that_was_written_elsewhere_is_written_to_ours_before_its_object_goes() {
+    let stage = Stage::with_one_to_remove(TieringOptions::default()).await;
+    let rows = stage.rows().await;
+    stage.endpoint.lead_elsewhere_after(1);
+    assert_eq!(stage.tiers.remove_deleted().await.unwrap().rows, 0);
+    assert_eq!((stage.rows().await, stage.objects().len(), stage.floor()), (rows, 1, None));
+    assert!(!stage.endpoint.elsewhere.objects().is_empty(), "that is where the floor went");
+    stage.endpoint.lead_back();
+    assert_eq!(stage.tiers.remove_deleted().await.unwrap().rows, 1);
+    assert_eq!((stage.rows().await, stage.objects()), (vec![], vec![]));
+    assert_eq!(stage.floor().expect("before the object goes")["log_start_offset"], 30);
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
+async fn what_topics_are_is_noted_in_ours_alone() {
+    let stage = Stage::new().await;
+    stage.segment();
+    stage.upload_all().await;
+    let configs = std::collections::BTreeMap::from([("retention.ms".to_owned(), "77".to_owned())]);
+    stage.catalog.set_topic_configs(stage.id, configs).await.unwrap();
+    for looks in 0..2 {
+        stage.endpoint.lead_elsewhere_after(looks);
+        stage.tiers.refresh_topic_files().await.unwrap_err();
+        stage.endpoint.lead_back();
+        assert_eq!(stage.topic_file().unwrap()["configs"], serde_json::json!({}), "{looks}");
+    }
+    stage.tiers.refresh_topic_files().await.unwrap();
+    assert_eq!(stage.topic_file().unwrap()["configs"]["retention.ms"], "77");
+    stage.catalog.delete_topic(stage.id).await.unwrap();
+    for looks in 0..2 {
+        stage.endpoint.lead_elsewhere_after(looks);
+        assert!(!stage.tiers.note_deleted(stage.id).await, "{looks}: elsewhere there is nothing to be noted");
+        stage.endpoint.lead_back();
+        assert_eq!(stage.topic_file().unwrap()["deleted"], false, "{looks}");
+    }
+    assert!(stage.tiers.note_deleted(stage.id).await);
+    assert_eq!(stage.topic_file().unwrap()["deleted"], true);
     stage.tiers.close().await;
 }

@@ -4,6 +4,7 @@ mod stage;
 
 mod crashes;
 mod damage;
+mod doubts;
 mod elsewhere;
 mod huge;
 mod lives;

@@ -10,7 +10,7 @@ use crate::clock::{Clock, Sleep, SystemClock};
 use crate::disk::{Disk, RealDisk};
 use crate::log::{LogOptions, OpenFiles, PartitionLog};
 use crate::model::{BrokerId, Codec, LeaderEpoch, Offset, TopicConfig, TopicId, TopicName, TopicPartition};
-use crate::object_storage::{Bucket, BucketOptions, FaultPlan, MemoryStore};
+use crate::object_storage::{Bucket, BucketOptions, FaultPlan, MemoryStore, SwitchedStore};
 use crate::record::{BatchBuilder, BatchSpec, Batches, ValidBatch};
 use crate::tiering::{Lineage, StepHook, TieredLog, TieredParts, TieringOptions, Tiers, TiersParts, cluster_file};
 
@@ -57,6 +57,8 @@ pub struct Seen {
 /// One partition.
 pub struct Stage {
     pub store: Arc<MemoryStore>,
+    /// What the bucket is asked through.
+    pub endpoint: Arc<SwitchedStore>,
     pub plan: Arc<FaultPlan>,
     pub clock: Arc<MovedClock>,
     pub catalog: Catalog,
@@ -117,8 +119,9 @@ impl Stage {
         catalog.create_topic(topic).await.unwrap();
         let files = OpenFiles::new(disk, 100);
         let (store, plan, config) = (Arc::new(MemoryStore::new()), FaultPlan::new(), Arc::new(config));
+        let endpoint = Arc::new(SwitchedStore::new(Arc::clone(&store)));
         let opening = Opening {
-            store: &store,
+            store: &endpoint,
             plan: &plan,
             clock: &clock,
             catalog: &catalog,
@@ -127,7 +130,7 @@ impl Stage {
             files: &files,
         };
         let (tiers, log) = opening.start(folder.path(), options.clone()).await;
-        Self { store, plan, clock, catalog, config, options, tiers, log, id, folder, files }
+        Self { store, endpoint, plan, clock, catalog, config, options, tiers, log, id, folder, files }
     }
 
     pub fn tp(&self) -> TopicPartition {
@@ -155,7 +158,7 @@ impl Stage {
         self.tiers.close().await;
         self.options.steps = StepHook::default();
         let opening = Opening {
-            store: &self.store,
+            store: &self.endpoint,
             plan: &self.plan,
             clock: &self.clock,
             catalog: &self.catalog,
@@ -263,7 +266,7 @@ fn clock_of(clock: &Arc<MovedClock>) -> Arc<dyn Clock> {
 }
 
 struct Opening<'a> {
-    store: &'a Arc<MemoryStore>,
+    store: &'a Arc<SwitchedStore>,
     plan: &'a Arc<FaultPlan>,
     clock: &'a Arc<MovedClock>,
     catalog: &'a Catalog,
@@ -278,7 +281,7 @@ impl Opening<'_> {
         let cluster: ClusterRow = self.catalog.raise_start_number().await.unwrap();
         let rows = self.catalog.raise_leader_epochs(BROKER).await.unwrap();
         let row: PartitionRow = rows.into_iter().find(|row| row.tp.topic_id == self.id).unwrap();
-        let store = Arc::<MemoryStore>::clone(self.store);
+        let store = Arc::<SwitchedStore>::clone(self.store);
         let bucket = Bucket::from_store(store, bucket_options(self.plan), clock_of(self.clock));
         let options = TieringOptions { seed: cluster.start_number.unsigned_abs(), ..options };
         cluster_file::note_start(&bucket, &cluster, "a start").await.unwrap();
