@@ -226,8 +226,11 @@ impl Tiers {
 
     /// Whether the bucket that answers is the one that this broker started on; if not, the round is over for `rows` of it.
     async fn is_ours(&self, rows: usize, round: &mut Round) -> bool {
-        let Err(error) = self.still_ours().await else { return true };
-        tracing::warn!(%error, "objects that may go cannot be removed now: they are left to the next round");
+        let ours = self.still_ours().await;
+        self.refused_removals.tell_elsewhere(ours.as_ref().copied());
+        if ours.is_ok() {
+            return true;
+        }
         round.removed.failed += rows;
         round.is_over = true;
         false

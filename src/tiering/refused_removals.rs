@@ -9,11 +9,13 @@
 //! Invariant: never more than a bound are remembered; one more is tried in every round.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use ulid::Ulid;
 
+use super::cluster_file::BucketRefused;
 use super::metrics;
 use crate::object_storage::ErrorKind;
 
@@ -51,6 +53,8 @@ pub(super) struct RefusedRemovals {
     known: Mutex<HashMap<Ulid, Refusal>>,
     told_at_ms: Mutex<Option<i64>>,
     probed_at_ms: Mutex<Option<i64>>,
+    /// Whether it was told that the bucket is not ours now.
+    elsewhere_told: AtomicBool,
 }
 
 impl RefusedRemovals {
@@ -78,6 +82,14 @@ impl RefusedRemovals {
         if known.remove(&id).is_some_and(|refusal| refusal.is_denied()) {
             let denied = known.values_mut().filter(|refusal| refusal.is_denied());
             denied.for_each(|refusal| (refusal.times, refusal.at_ms) = (0, i64::MIN));
+        }
+    }
+
+    /// Whose the bucket is that answers: that it is not ours, or cannot say, is told once, until it is again.
+    pub(super) fn tell_elsewhere(&self, ours: Result<(), &BucketRefused>) {
+        let Err(error) = ours else { return self.elsewhere_told.store(false, Ordering::Relaxed) };
+        if !self.elsewhere_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "objects that may go cannot be removed now: they are left to the next rounds");
         }
     }
 
