@@ -140,6 +140,17 @@ impl fmt::Display for ErrorKind {
     }
 }
 
+/// Why a request was not even sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotSent {
+    /// The credentials for it could not be had.
+    NoCredentials,
+    /// Nobody takes the connection; somebody may.
+    NoConnection,
+    /// Nobody ever will where the endpoint is what it is: no host has its name, or what is there speaks no TLS.
+    WrongEndpoint,
+}
+
 /// An operation on the bucket failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("bucket: {operation} of '{key}': {kind}: {detail}")]
@@ -149,14 +160,15 @@ pub struct BucketError {
     key: String,
     detail: String,
     outcome_unknown: bool,
-    of_credentials: bool,
+    not_sent: Option<NotSent>,
+    of_another: bool,
 }
 
 impl BucketError {
     /// An error of `operation` on `key` (a key, a prefix, or empty for the bucket).
     pub fn new(kind: ErrorKind, operation: Operation, key: impl Into<String>, detail: impl Into<String>) -> Self {
         let (key, detail) = (key.into(), detail.into());
-        Self { kind, operation, key, detail, outcome_unknown: false, of_credentials: false }
+        Self { kind, operation, key, detail, outcome_unknown: false, not_sent: None, of_another: false }
     }
 
     /// What it means.
@@ -186,11 +198,26 @@ impl BucketError {
 
     /// Whether the store was not even asked: the credentials for it could not be had.
     pub const fn is_of_credentials(&self) -> bool {
-        self.of_credentials
+        matches!(self.not_sent, Some(NotSent::NoCredentials))
     }
 
-    pub(super) fn of_credentials(mut self, of_credentials: bool) -> Self {
-        self.of_credentials = of_credentials;
+    /// Why nothing was sent; `None` where something was, or may have been.
+    pub const fn not_sent(&self) -> Option<NotSent> {
+        self.not_sent
+    }
+
+    /// Whether a server answered that gave no store's code: it need not be one.
+    pub const fn is_of_another(&self) -> bool {
+        self.of_another
+    }
+
+    pub(super) fn unsent(mut self, why: Option<NotSent>) -> Self {
+        self.not_sent = why;
+        self
+    }
+
+    pub(super) fn of_another(mut self, of_another: bool) -> Self {
+        self.of_another = of_another;
         self
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
-use super::error::{BucketError, ErrorKind, Operation};
+use super::error::{BucketError, ErrorKind, NotSent, Operation};
 use super::layer::{Answer, Attempt, Call, Layer, Layered};
 use super::store::Store;
 
@@ -22,6 +22,8 @@ use super::store::Store;
 pub enum Effect {
     /// It fails and nothing was done.
     Fail(ErrorKind),
+    /// It is not even sent.
+    NotSent(NotSent),
     /// It is done, and fails all the same: the caller cannot know.
     DoneButFails(ErrorKind),
     /// It is done after a while.
@@ -189,6 +191,7 @@ impl Layer for Faulty {
         match self.plan.meet(&call) {
             None => attempt().await,
             Some(Effect::Fail(kind)) => Err(planned(kind, &call)),
+            Some(Effect::NotSent(why)) => Err(planned(ErrorKind::Unavailable, &call).unsent(Some(why))),
             Some(Effect::DoneButFails(kind)) => {
                 attempt().await?;
                 Err(planned(kind, &call))

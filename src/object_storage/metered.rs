@@ -22,6 +22,8 @@ pub struct OperationCounts {
     pub requests: u64,
     /// Those that ended with an error or were dropped.
     pub failures: u64,
+    /// Those of them that were not even sent.
+    pub not_sent: u64,
     /// Bytes sent or received by those that succeeded.
     pub bytes: u64,
 }
@@ -58,6 +60,7 @@ impl Sub for OperationCounts {
         Self {
             requests: self.requests.saturating_sub(earlier.requests),
             failures: self.failures.saturating_sub(earlier.failures),
+            not_sent: self.not_sent.saturating_sub(earlier.not_sent),
             bytes: self.bytes.saturating_sub(earlier.bytes),
         }
     }
@@ -67,6 +70,7 @@ impl Sub for OperationCounts {
 struct Counters {
     requests: AtomicU64,
     failures: AtomicU64,
+    not_sent: AtomicU64,
     bytes: AtomicU64,
 }
 
@@ -82,6 +86,7 @@ impl Meter {
         Counts(self.counters.each_ref().map(|counters| OperationCounts {
             requests: counters.requests.load(Ordering::Relaxed),
             failures: counters.failures.load(Ordering::Relaxed),
+            not_sent: counters.not_sent.load(Ordering::Relaxed),
             bytes: counters.bytes.load(Ordering::Relaxed),
         }))
     }
@@ -135,6 +140,9 @@ impl Layer for Metered {
             }
             Err(error) => {
                 observed.outcome = error.kind().name();
+                if let Some(counters) = self.meter.counters.get(call.operation as usize) {
+                    counters.not_sent.fetch_add(u64::from(error.not_sent().is_some()), Ordering::Relaxed);
+                }
                 *self.meter.last_failure.lock() = Some(error.clone());
             }
         }

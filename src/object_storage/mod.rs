@@ -41,7 +41,7 @@ pub mod self_test;
 pub mod upload;
 
 pub use bucket::Bucket;
-pub use error::{BucketError, ControlError, ErrorKind, OpenError, Operation};
+pub use error::{BucketError, ControlError, ErrorKind, NotSent, OpenError, Operation};
 pub use faulty::{Effect, Fault, FaultPlan, Faulty};
 pub use key::DataName;
 pub use memory::MemoryStore;

@@ -21,13 +21,17 @@ use rand::{Rng, SeedableRng};
 use ulid::Ulid;
 
 use super::bucket::Bucket;
-use super::error::{BucketError, ControlError, ErrorKind, Operation};
+use super::error::{BucketError, ControlError, ErrorKind, NotSent, Operation};
 use super::key;
 use super::object_key::ObjectKey;
 use super::store::{Expect, Part, UnfinishedUploads, Version};
 
 /// How long the first step may take: it tells whether anybody is there at all.
 const FIRST_ANSWER: Duration = Duration::from_secs(20);
+/// How long it may take where the endpoint cannot be right: no host has its name, or what is there speaks no TLS. Waiting
+/// mends neither, but for the name of a container that starts beside this one. A connection that is refused may be: a store
+/// that was started at the same time takes so long and longer until it listens, and keeps the whole time.
+const WRONG_ENDPOINT: Duration = Duration::from_secs(5);
 
 /// What was found out.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,13 +42,13 @@ pub struct SelfTestReport {
 
 /// The bucket cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the bucket {bucket} cannot be used: {lacks}; {remedy}")]
+#[error("the bucket {bucket} cannot be used: {lacks}{}{remedy}", if .remedy.is_empty() { "" } else { "; " })]
 pub struct SelfTestError {
     /// Which.
     pub bucket: String,
     /// What it lacks, with the store's own words where it had any.
     pub lacks: String,
-    /// What to do about it.
+    /// What to do about it; empty where what it lacks says that too.
     pub remedy: &'static str,
     /// The store's error, where there was one.
     pub source: Option<BucketError>,
@@ -60,22 +64,28 @@ struct Failed {
 impl Failed {
     /// Whether the write that failed may have left something: not where the store has refused it.
     fn may_have_written(&self) -> bool {
+        if self.source.as_ref().is_some_and(BucketError::is_of_another) {
+            return false;
+        }
         let kind = self.source.as_ref().map(BucketError::kind);
         !matches!(kind, Some(ErrorKind::NoBucket | ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Invalid))
     }
-}
-
-/// Whether the same may be answered otherwise: not where somebody refuses, and not where all was tried again already.
-fn is_odd(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Corrupt | ErrorKind::Invalid)
 }
 
 fn lacks(what: &str, remedy: &'static str) -> Failed {
     Failed { lacks: what.to_owned(), remedy, source: None }
 }
 
-/// The remedy that an error's kind suggests; `otherwise` where it suggests none.
+/// The remedy that an error's kind suggests; `otherwise` where it suggests none. Which file of this test's own it was is
+/// nothing that anybody could look at.
 fn failed(step: &str, error: BucketError, otherwise: &'static str) -> Failed {
+    if error.is_of_credentials() {
+        return Failed { lacks: error.detail().to_owned(), remedy: "", source: Some(error) };
+    }
+    if error.is_of_another() {
+        let lacks = format!("what answers there does not answer as a store does ({})", error.detail());
+        return Failed { lacks, remedy: ANOTHER, source: Some(error) };
+    }
     let remedy = match error.kind() {
         ErrorKind::NoBucket => "create it, or correct its name in the URL or its region (AWS_REGION)",
         ErrorKind::Denied => {
@@ -87,8 +97,11 @@ fn failed(step: &str, error: BucketError, otherwise: &'static str) -> Failed {
         ErrorKind::Full => "make room",
         _ => otherwise,
     };
-    Failed { lacks: format!("{step}: {error}"), remedy, source: Some(error) }
+    Failed { lacks: format!("{step}: {}: {}", error.kind(), error.detail()), remedy, source: Some(error) }
 }
+
+const ANOTHER: &str = "see that its endpoint (AWS_ENDPOINT_URL) is an S3 server's: MinIO's is at port 9000 by default, and its \
+                       console or a broker's --http is none";
 
 const CONDITIONAL: &str =
     "use a store with conditional writes (If-None-Match, If-Match): AWS S3, MinIO and SeaweedFS have them";
@@ -98,26 +111,11 @@ const MULTIPART: &str = "use a store with multipart uploads; where it only refus
 impl Bucket {
     /// Tries every capability that is relied upon.
     pub async fn self_test(&self) -> Result<SelfTestReport, SelfTestError> {
-        match self.test_once(1).await {
-            // One odd answer on the way is no bucket that cannot do it.
-            Err(Failed { source, .. }) if source.as_ref().is_none_or(|error| is_odd(error.kind())) => {
-                self.test_once(2).await
-            }
-            tested => tested,
-        }
-        .map_err(|Failed { lacks, remedy, source }| SelfTestError {
-            bucket: self.describe(),
-            lacks,
-            remedy,
-            source,
-        })
-    }
-
-    async fn test_once(&self, time: u64) -> Result<SelfTestReport, Failed> {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
-        let random = StdRng::seed_from_u64(self.seed ^ now_ms ^ time).random::<u128>();
+        let random = StdRng::seed_from_u64(self.seed ^ now_ms).random::<u128>();
         let run = Ulid::from_parts(now_ms, random);
-        match self.first_write(run).await {
+        let before = self.counts();
+        let tested = match self.first_write(run).await {
             Ok(first) => {
                 let tested = self.steps(run, first).await;
                 if tested.is_err() {
@@ -126,12 +124,19 @@ impl Bucket {
                 tested
             }
             Err(failed) => {
-                if failed.may_have_written() {
+                let writes = self.counts().since(&before).of(Operation::WriteControl);
+                if writes.requests > writes.not_sent && failed.may_have_written() {
                     self.remove_what_is_left(run).await;
                 }
                 Err(failed)
             }
-        }
+        };
+        tested.map_err(|Failed { lacks, remedy, source }| SelfTestError {
+            bucket: self.describe(),
+            lacks,
+            remedy,
+            source,
+        })
     }
 
     async fn steps(&self, run: Ulid, first: Version) -> Result<SelfTestReport, Failed> {
@@ -162,9 +167,22 @@ impl Bucket {
         let key = key::self_test(run, "control.json");
         let created = tokio::select! {
             created = self.write_control(&key, Bytes::from_static(b"first"), Expect::Absent) => created,
-            () = self.clock.sleep(FIRST_ANSWER) => return Err(never_answered(&key, self.meter.last_failure())),
+            after = self.first_patience() => return Err(never_answered(&key, after, self.meter.last_failure())),
         };
         created.map_err(|error| not_written("writing an object", error))
+    }
+
+    /// Ends when the first answer is not waited for any more; how long that was.
+    async fn first_patience(&self) -> Duration {
+        self.clock.sleep(WRONG_ENDPOINT).await;
+        if let Some(last) = self.meter.last_failure() {
+            if last.not_sent() == Some(NotSent::WrongEndpoint) {
+                return WRONG_ENDPOINT;
+            }
+            tracing::warn!(bucket = self.describe(), error = last.detail(), "the bucket does not answer yet");
+        }
+        self.clock.sleep(FIRST_ANSWER.saturating_sub(WRONG_ENDPOINT)).await;
+        FIRST_ANSWER
     }
 
     /// Conditional update, ranged read, list, delete.
@@ -292,19 +310,22 @@ impl Bucket {
 }
 
 /// The first step has taken too long; `last` is what its last try said, if one was over.
-fn never_answered(key: &ObjectKey, last: Option<BucketError>) -> Failed {
+fn never_answered(key: &ObjectKey, after: Duration, last: Option<BucketError>) -> Failed {
     let said = last.as_ref().map(|last| format!(": {}", last.detail())).unwrap_or_default();
-    let of_credentials = last.as_ref().is_some_and(BucketError::is_of_credentials);
-    let (what, remedy) = if of_credentials {
-        ("credentials", "see that what gives them can be reached from here")
-    } else {
-        (
+    let (what, remedy) = match last.as_ref().map(BucketError::not_sent) {
+        // Its own words say what is to be set, or looked at.
+        Some(Some(NotSent::NoCredentials)) => ("credentials", ""),
+        Some(Some(_)) => ("connection", "check the endpoint (AWS_ENDPOINT_URL: http or https, host, port) and proxies"),
+        Some(None) => {
+            ("answer", "check that its endpoint can be reached from here (AWS_ENDPOINT_URL, AWS_REGION, proxies)")
+        }
+        None => (
             "answer",
             "check that its endpoint can be reached from here (AWS_ENDPOINT_URL, AWS_REGION, proxies) and that credentials \
              are set",
-        )
+        ),
     };
-    let lacks = format!("no {what} within {} seconds{said}", FIRST_ANSWER.as_secs());
+    let lacks = format!("no {what} within {} seconds{said}", after.as_secs());
     let source = BucketError::new(ErrorKind::TimedOut, Operation::WriteControl, key.as_str(), lacks.as_str());
     Failed { lacks, remedy, source: Some(source) }
 }

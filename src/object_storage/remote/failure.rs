@@ -1,11 +1,13 @@
 //! What an error of `object_store` means, in this room's kinds. The one place that knows the stores' codes.
 
 use std::error::Error;
+use std::io;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
-use super::super::error::{BucketError, ErrorKind, Operation};
+use super::super::error::{BucketError, ErrorKind, NotSent, Operation};
 use super::answers::{RANGE_IGNORED, ServerAnswer};
+use crate::model::host_name;
 
 /// Any error on the way to a bucket.
 pub(super) type Cause = Box<dyn Error + Send + Sync + 'static>;
@@ -23,8 +25,27 @@ pub(super) struct CredentialFailure {
 /// The error as callers see it.
 pub(super) fn failure(error: &(dyn Error + 'static), operation: Operation, key: &str) -> BucketError {
     let (kind, detail) = meaning(error, operation);
-    let of_credentials = cause::<ServerAnswer>(error).is_none() && cause::<CredentialFailure>(error).is_some();
-    BucketError::new(kind, operation, key, detail).of_credentials(of_credentials)
+    let answer = cause::<ServerAnswer>(error);
+    let of_another = answer.is_some_and(|answer| answer.of_bucket && answer.code.is_empty() && answer.status < 500);
+    let not_sent = if answer.is_some() { None } else { not_sent(error) };
+    BucketError::new(kind, operation, key, detail).unsent(not_sent).of_another(of_another)
+}
+
+/// Why nobody was asked, where that is known.
+fn not_sent(error: &(dyn Error + 'static)) -> Option<NotSent> {
+    if cause::<CredentialFailure>(error).is_some() {
+        return Some(NotSent::NoCredentials);
+    }
+    let http = cause::<HttpError>(error).filter(|http| http.kind() == HttpErrorKind::Connect)?;
+    let is_wrong = chain(http).any(|error| is_no_tls(error) || host_name::is_unknown(&error.to_string()));
+    Some(if is_wrong { NotSent::WrongEndpoint } else { NotSent::NoConnection })
+}
+
+/// What TLS says of the other side's first bytes, or of who it claims to be, comes as data that is none. An error of input
+/// and output may hold another, which is not among its causes.
+fn is_no_tls(error: &(dyn Error + 'static)) -> bool {
+    let Some(error) = error.downcast_ref::<io::Error>() else { return false };
+    error.kind() == io::ErrorKind::InvalidData || error.get_ref().is_some_and(|inner| is_no_tls(inner))
 }
 
 /// The first cause of that type.
@@ -211,7 +232,7 @@ mod tests {
 
     #[test]
     fn errors_on_the_way_keep_their_innermost_words() {
-        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "nobody listens");
+        let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens");
         let error = HttpError::new(HttpErrorKind::Connect, refused);
         let error = failure(&error, Operation::Read, "k");
         assert_eq!((error.kind(), error.detail()), (ErrorKind::Unavailable, "nobody listens"));
@@ -219,6 +240,32 @@ mod tests {
         let error = object_store::Error::Generic { store: "S3", source: Box::new(missing) };
         let error = failure(&error, Operation::Read, "k");
         assert_eq!((error.kind(), error.detail()), (ErrorKind::Denied, "none found"));
+    }
+
+    #[test]
+    fn what_was_never_sent_is_known_and_whether_it_may_be_later() {
+        let of =
+            |source: io::Error| failure(&HttpError::new(HttpErrorKind::Connect, source), Operation::WriteControl, "k");
+        let refused = of(io::ErrorKind::ConnectionRefused.into());
+        assert_eq!(refused.not_sent(), Some(NotSent::NoConnection));
+        let no_host = io::Error::other("failed to lookup address information: Name or service not known");
+        assert_eq!(of(no_host).not_sent(), Some(NotSent::WrongEndpoint));
+        let resolver_away =
+            io::Error::other("failed to lookup address information: Temporary failure in name resolution");
+        assert_eq!(of(resolver_away).not_sent(), Some(NotSent::NoConnection));
+        let no_tls = io::Error::new(io::ErrorKind::InvalidData, "received corrupt message of type InvalidContentType");
+        assert_eq!(of(io::Error::other(no_tls)).not_sent(), Some(NotSent::WrongEndpoint));
+        let cut = HttpError::new(HttpErrorKind::Interrupted, io::Error::from(io::ErrorKind::ConnectionReset));
+        assert_eq!(failure(&cut, Operation::WriteControl, "k").not_sent(), None, "it may have been done");
+    }
+
+    #[test]
+    fn whoever_gives_no_code_need_not_be_a_store() {
+        let another =
+            |status, code| failure(&wrapped(answer(status, code)), Operation::WriteControl, "k").is_of_another();
+        assert!(another(404, "") && another(405, ""));
+        assert!(!another(404, "NoSuchBucket"), "a store says why");
+        assert!(!another(503, ""), "something on the way to it may say that");
     }
 
     #[test]

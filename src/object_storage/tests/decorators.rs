@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use crate::clock::{Clock, ManualClock};
 use crate::object_storage::{
-    Bucket, BucketOptions, ControlError, Effect, ErrorKind, Expect, Fault, FaultPlan, MemoryStore, ObjectKey, Operation,
+    Bucket, BucketOptions, ControlError, Effect, ErrorKind, Expect, Fault, FaultPlan, MemoryStore, NotSent, ObjectKey,
+    Operation,
 };
 
 struct Stage {
@@ -249,23 +250,11 @@ async fn the_self_test_leaves_nothing_and_names_what_is_missing() {
         (Operation::AbortUpload, ErrorKind::Unsupported, "aborting"),
         (Operation::Delete, ErrorKind::Invalid, "deleting"),
     ] {
-        stage.plan.add(Fault::new(Effect::Fail(kind)).on(operation).below("_tidelog/self-test/"));
+        stage.plan.add(Fault::new(Effect::Fail(kind)).on(operation).below("_tidelog/self-test/").times(1));
         let error = stage.bucket.self_test().await.unwrap_err();
         assert!(error.to_string().contains(word), "{operation}: {error}");
         stage.plan.clear();
     }
-}
-
-#[tokio::test]
-async fn one_odd_answer_refuses_no_bucket() {
-    let stage = stage();
-    for kind in [ErrorKind::NotFound, ErrorKind::Invalid] {
-        stage.plan.add(Fault::new(Effect::Fail(kind)).on(Operation::FinishUpload).times(1));
-        assert_eq!(stage.bucket.self_test().await.unwrap().warnings, [""; 0]);
-        stage.plan.add(Fault::new(Effect::Fail(kind)).on(Operation::FinishUpload).times(2));
-        stage.bucket.self_test().await.unwrap_err();
-    }
-    assert_eq!(stage.plan.met(), 6);
 }
 
 #[tokio::test]
@@ -294,6 +283,32 @@ async fn a_self_test_of_a_silent_bucket_ends_soon() {
     assert!(error.to_string().contains("no answer within 20 seconds"), "{error}");
     assert_eq!(error.source.map(|source| source.kind()), Some(ErrorKind::TimedOut), "it is away, not wrong");
     assert!(stage.clock.monotonic() < Duration::from_secs(25));
+}
+
+#[tokio::test]
+async fn a_self_test_that_reaches_nobody_says_so_and_looks_for_nothing() {
+    for (why, seconds) in [(NotSent::NoConnection, 20), (NotSent::WrongEndpoint, 5)] {
+        let stage = stage();
+        stage.plan.add(Fault::new(Effect::NotSent(why)));
+        let error = stage.run(stage.bucket.self_test()).await.unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("no connection within {seconds} seconds: a planned fault; check the endpoint")),
+            "{error}"
+        );
+        assert!(!error.contains("self-test"), "{error}");
+        assert!(stage.clock.monotonic() < Duration::from_secs(seconds + 1), "{error}");
+        assert_eq!(
+            stage.bucket.counts().of(Operation::Delete).requests,
+            0,
+            "nothing was sent that could have left something"
+        );
+    }
+    // One that was sent before may have been done.
+    let stage = stage();
+    stage.plan.add(Fault::new(Effect::Fail(ErrorKind::Unavailable)).times(1));
+    stage.plan.add(Fault::new(Effect::NotSent(NotSent::NoConnection)));
+    stage.run(stage.bucket.self_test()).await.unwrap_err();
+    assert!(stage.bucket.counts().of(Operation::Delete).requests > 0);
 }
 
 #[tokio::test]
