@@ -331,6 +331,9 @@ impl TieredLog {
             Ok(Some(row)) => RemoteSegment::of_row(&row).ok().map(Arc::new),
             _ => None,
         };
+        if let Some(segment) = &segment {
+            self.tiers.damages.note_live(self.tp, std::slice::from_ref(segment));
+        }
         self.publish(|view| View {
             tiered: TieredTo::Known(tiered_to),
             // What cannot be read back now is loaded when somebody asks for it.

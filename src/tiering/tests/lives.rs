@@ -8,6 +8,8 @@ use super::stage::{Stage, batch, config};
 use crate::log::TieredTo;
 use crate::model::{Codec, Offset, TopicConfig};
 use crate::object_storage::{Effect, ErrorKind, Fault, Operation};
+use crate::tiering::damages::Reads;
+use crate::tiering::errors::RemoteReadError;
 use crate::tiering::upload_error::UploadError;
 use crate::tiering::{SkipError, TieringOptions};
 
@@ -288,7 +290,12 @@ async fn a_range_that_cannot_be_read_stops_until_the_operator_gives_it_up() {
     assert!(status.stopped.is_some(), "{status:?}");
     assert_eq!((stage.tiered_to(), stage.objects().len(), stage.rows().await.len()), (0, 0, 0));
     assert!(matches!(stage.log.skip(Offset::new(100)).await, Err(SkipError::OutOfRange { .. })));
+    // Somebody has asked for what is not there; what is given up is asked for no more.
+    let absent = RemoteReadError::NoObject { tp: stage.log.tp(), offset: Offset::new(0) };
+    drop(stage.log.tiers.damages.note(stage.log.tp(), Offset::new(0), Reads::Records, absent));
+    assert_eq!(stage.log.status().damaged.len(), 1);
     assert_eq!(stage.log.skip(Offset::new(30)).await.unwrap(), 30);
+    assert!(stage.log.status().damaged.is_empty(), "an object stands for it, of none of its records");
     stage.upload_all().await;
     assert_eq!((stage.tiered_to(), stage.log.status().stopped), (60, None));
     stage.drop_local().await;
