@@ -34,7 +34,7 @@ pub struct ClusterArgs {
     )]
     pub bootstrap_server: String,
     /// How long to try again where nobody answers: 60s, 5m, …
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = patience)]
     pub timeout: Duration,
 }
 
@@ -56,6 +56,9 @@ impl ClusterArgs {
                     return Ok(Arc::new(client));
                 }
                 Err(error) if may_come(&error) && patience.bears(since, &error) => clock.sleep(PAUSE.min(left)).await,
+                Err(error @ ClientError::UnknownHost { .. }) => {
+                    return Err(Failure::usage(format!("--bootstrap-server: {error}")));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -78,6 +81,14 @@ impl ClusterArgs {
     }
 }
 
+/// A time; seconds where no unit says otherwise.
+fn patience(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text).map_err(|error| format!("{error}; write 60, 60s, 5m, …")),
+    }
+}
+
 /// Whether somebody may yet answer.
 fn may_come(error: &ClientError) -> bool {
     matches!(error, ClientError::Unreachable { .. } | ClientError::TimedOut { .. })
@@ -88,6 +99,7 @@ impl From<ClientError> for Failure {
         let exit = match &error {
             ClientError::BadAddress(_) => Exit::Usage,
             ClientError::Unreachable { .. }
+            | ClientError::UnknownHost { .. }
             | ClientError::TimedOut { .. }
             | ClientError::Closed { .. }
             | ClientError::NoLeader { .. } => Exit::Unreachable,
@@ -97,6 +109,9 @@ impl From<ClientError> for Failure {
         let text = match &error {
             ClientError::BadAddress(_) => format!("--bootstrap-server: {error}"),
             ClientError::Unreachable { .. } => format!("{error}; say --bootstrap-server, or start one: tidelog serve"),
+            ClientError::UnknownHost { .. } => {
+                format!("{error}; that is where the cluster says that it is (serve --advertise)")
+            }
             _ => error.to_string(),
         };
         Self::new(exit, text)
@@ -120,4 +135,17 @@ pub async fn topic(client: &KafkaClient, name: &str) -> Result<(ClusterMetadata,
 
 fn no_topic(name: &str) -> String {
     format!("there is no topic '{name}'; tidelog topics list shows those that there are, topics create {name} makes it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_without_a_unit_is_in_seconds() {
+        assert_eq!(patience("3"), Ok(Duration::from_secs(3)));
+        assert_eq!(patience("0"), Ok(Duration::ZERO));
+        assert_eq!(patience("5m"), Ok(Duration::from_secs(300)));
+        assert!(patience("-3").is_err() && patience("soon").is_err_and(|said| said.contains("write 60, 60s")));
+    }
 }

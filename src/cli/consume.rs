@@ -35,7 +35,7 @@ pub struct ConsumeArgs {
     #[arg(short = 'e', long)]
     pub to_end: bool,
     /// Stop after so many records
-    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true, value_parser = count)]
     pub count: Option<u64>,
     /// Only this partition; may be repeated
     #[arg(short, long)]
@@ -123,6 +123,10 @@ async fn consume(args: &ConsumeArgs) -> Result<(), Failure> {
         tell(&format!("read from '{}': {done}", args.topic));
     }
     Ok(())
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "a whole number of records, 0 or more (--from -N begins with the last N)".to_owned())
 }
 
 fn hint(failure: Failure, args: &ConsumeArgs) -> Failure {

@@ -106,8 +106,9 @@ async fn place(args: &InspectArgs) -> Result<Place, Failure> {
         Ok(false) => {}
         Err(error) => return Err(Failure::failed(format!("{}: {error}", args.segment))),
     }
-    let key = ObjectKey::parse(&args.segment).map_err(|_| {
-        let text = format!("{}: there is no such file here, and it is no key of the bucket", args.segment);
+    // Before anybody is asked: whoever means a file need not have a bucket. A key that is not quite one is asked for.
+    let key = ObjectKey::parse(&args.segment).ok().filter(|key| key::all_topics().holds(key)).ok_or_else(|| {
+        let text = format!("{}: there is no such file here, and it is no segment's key in the bucket", args.segment);
         Failure::new(Exit::NotFound, text)
     })?;
     let says = match &args.bucket.bucket {

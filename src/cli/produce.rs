@@ -139,7 +139,7 @@ async fn produce(args: &ProduceArgs, headers: &[(String, Vec<u8>)]) -> Result<()
     let mut lines = Lines { args, headers, turn: Turn::new(&*clock, batch_bytes), number: 0, longest: (0, 0) };
     let mut progress = Progress::start("sent", &clock);
     let sent = send_all(&mut lines, &mut sending, &*clock, &mut progress).await;
-    sent.map_err(|failure| lines.explained(failure))?;
+    sent.map_err(|failure| lines.explained(failure, sending.acknowledged()))?;
     let done = progress.finish();
     if args.json {
         return print_json(&done);
@@ -188,15 +188,27 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     /// With what helps, where the broker's word alone does not say it.
-    fn explained(&self, failure: Failure) -> Failure {
+    fn explained(&self, failure: Failure, acknowledged: Option<u64>) -> Failure {
+        let before = match acknowledged {
+            // Others may have been, whose answer was not waited for any more.
+            Some(records) => format!("; at least {records} records were acknowledged before"),
+            None => String::new(),
+        };
+        if failure.text.contains("KAFKA_STORAGE_ERROR") {
+            let text = format!(
+                "{}: the broker cannot write: its disk may be full, or failing, and its log says which{before}",
+                failure.text
+            );
+            return Failure::new(failure.exit, text);
+        }
         if !failure.text.contains("MESSAGE_TOO_LARGE") {
-            return failure;
+            return Failure::new(failure.exit, format!("{}{before}", failure.text));
         }
         let ((line, bytes), topic) = (self.longest, &self.args.topic);
         let text = format!(
             "{}: a batch was larger than the topic's max.message.bytes. The longest line so far was line {line} with {bytes} \
              bytes; tidelog topics alter {topic} --set max.message.bytes=… allows more, --batch-bytes makes batches of many \
-             lines smaller",
+             lines smaller{before}",
             failure.text
         );
         Failure::new(failure.exit, text)

@@ -7,6 +7,7 @@
 //! # Crash safety
 //! A step of the end that takes too long is given up: what was acknowledged is stable, the next start recovers.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +114,25 @@ fn start_failure(error: &StartError) -> Failure {
         StartError::SelfTest(error) if error.source.as_ref().is_some_and(is_away) => Exit::Unreachable,
         _ => Exit::Failed,
     };
-    Failure::new(exit, error)
+    match error {
+        StartError::DataDir(DataDirError::Io { source, .. }) if is_unfit_folder(source) => {
+            let text =
+                format!("{error}; give --data-dir (log.dirs in a settings file) a folder that can be made and written");
+            Failure::new(exit, text)
+        }
+        _ => Failure::new(exit, error),
+    }
+}
+
+/// Whether it is the folder's name or its rights that are wrong, and not the disk.
+fn is_unfit_folder(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        AlreadyExists, InvalidFilename, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+    };
+    matches!(
+        error.kind(),
+        AlreadyExists | InvalidFilename | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+    )
 }
 
 fn no_listener(error: &BindError) -> Failure {

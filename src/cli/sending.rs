@@ -66,7 +66,16 @@ struct SendingPartition {
     leader: i32,
     builder: BatchBuilder,
     sequence: i32,
-    under_way: Option<JoinHandle<Result<i64, ClientError>>>,
+    under_way: Option<UnderWay>,
+    /// Records that are answered for.
+    answered: u64,
+}
+
+/// A batch that is not answered yet.
+#[derive(Debug)]
+struct UnderWay {
+    sending: JoinHandle<Result<i64, ClientError>>,
+    records: usize,
 }
 
 impl Sending {
@@ -87,6 +96,7 @@ impl Sending {
             builder: builder(options.codec, identity, 0),
             sequence: 0,
             under_way: None,
+            answered: 0,
         });
         let partitions = partitions.collect();
         let patience = Patience::of(&client);
@@ -96,6 +106,12 @@ impl Sending {
     /// How many partitions there are.
     pub fn partitions(&self) -> usize {
         self.partitions.len()
+    }
+
+    /// How many records are answered for, of those whose acknowledgement is waited for.
+    pub fn acknowledged(&self) -> Option<u64> {
+        let all = || self.partitions.iter().map(|partition| partition.answered).sum();
+        (self.options.acks != RequiredAcks::None).then(all)
     }
 
     /// Adds a record to the `index`-th partition; waits only where that partition's batch is full and the one before it
@@ -161,27 +177,25 @@ impl Sending {
             acks: self.options.acks,
             may_repeat: self.identity.is_some(),
         };
-        partition.under_way = Some(tokio::spawn(attempt.run()));
+        partition.under_way = Some(UnderWay { sending: tokio::spawn(attempt.run()), records: count });
         Ok(())
     }
 }
 
 impl SendingPartition {
     async fn answered(&mut self) -> Result<(), Failure> {
-        match self.under_way.take() {
-            Some(under_way) => {
-                under_way.await.map_err(Failure::failed)??;
-                Ok(())
-            }
-            None => Ok(()),
+        if let Some(UnderWay { sending, records }) = self.under_way.take() {
+            sending.await.map_err(Failure::failed)??;
+            self.answered = self.answered.saturating_add(u64::try_from(records).unwrap_or(0));
         }
+        Ok(())
     }
 }
 
 impl Drop for SendingPartition {
     fn drop(&mut self) {
         if let Some(under_way) = &self.under_way {
-            under_way.abort();
+            under_way.sending.abort();
         }
     }
 }

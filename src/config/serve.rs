@@ -54,6 +54,7 @@ impl ServeOptions {
             ..ServerOptions::from(&settings)
         };
         let http = address(merged, HTTP, HTTP_LISTEN)?;
+        refuse_shared_port(merged, &server.listen, &http)?;
         let catalog_url =
             merged.get(CATALOG).map_or_else(|| format!("sqlite://{}", data_dir.join("catalog.db").display()), text);
         let bucket_url = match merged.get(BUCKET) {
@@ -140,6 +141,20 @@ fn address(merged: &Merged, name: &'static str, default: &str) -> Result<String,
     let given = merged.get(name).map_or(default, |value| value.text.as_str());
     let endpoint = listeners::host_and_port(without_scheme(given)).map_err(|reason| merged.unfit(name, reason))?;
     Ok(shown(&endpoint))
+}
+
+/// One port for Kafka and HTTP: whoever comes second would take the first for another broker.
+fn refuse_shared_port(merged: &Merged, listen: &str, http: &str) -> Result<(), ConfigError> {
+    let (Ok(kafka), Ok(admin)) = (listeners::host_and_port(listen), listeners::host_and_port(http)) else {
+        return Ok(());
+    };
+    let same_host = kafka.host == admin.host || is_wildcard(&kafka.host) || is_wildcard(&admin.host);
+    if kafka.port == 0 || kafka.port != admin.port || !same_host {
+        return Ok(());
+    }
+    let name = if merged.get(HTTP).is_some() { HTTP } else { "listeners" };
+    let reason = format!("Kafka clients ({listen}, --listen) and HTTP ({http}, --http) need a port each");
+    Err(merged.unfit(name, reason))
 }
 
 fn file_url(folder: &Path) -> Result<String, String> {

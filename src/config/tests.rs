@@ -32,6 +32,22 @@ fn endpoint(host: &str, port: u16) -> Endpoint {
 }
 
 #[test]
+fn kafka_and_http_need_a_port_each() {
+    let given = |listen: &str, http: &str| {
+        from_file(&format!("listeners=PLAINTEXT://{listen}\ntidelog.http={http}\n"))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    for (listen, http) in [("127.0.0.1:300", "127.0.0.1:300"), ("0.0.0.0:300", "127.0.0.1:300"), ("a:300", ":300")] {
+        let said = given(listen, http).unwrap_err();
+        assert!(said.contains("need a port each") && said.contains("--http"), "{said}");
+    }
+    for (listen, http) in [("127.0.0.1:300", "127.0.0.1:301"), ("127.0.0.1:0", "127.0.0.1:0"), ("a:300", "b:300")] {
+        assert_eq!(given(listen, http), Ok(()));
+    }
+}
+
+#[test]
 fn nothing_given_is_enough() {
     let options = assemble(Layers::default()).unwrap();
     let data = std::path::absolute("tidelog-data").unwrap();

@@ -164,6 +164,42 @@ fn credentials_that_are_missing_are_named_and_not_the_endpoint() {
 }
 
 #[test]
+fn an_endpoint_that_is_none_of_a_stores_is_named() {
+    let home = Home::new();
+    let (listener, another) = silent();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut head = [0; 3];
+            let _ = stream.read(&mut head);
+            // Whoever wants TLS says so first, and gets what a server without it says to that.
+            let _ = match &head {
+                b"PUT" => {
+                    stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nConnection: close\r\n\r\nnone\n")
+                }
+                _ => stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            };
+        }
+    });
+    let start = |endpoint: &str| {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--bucket", "s3://tidelog/x"];
+        let mut command = home.command(&arguments);
+        command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_REGION", "us-east-1");
+        command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "s");
+        let ended = Ended::of(&command.output().unwrap());
+        assert!(!ended.err.contains("may have left") && !ended.err.contains("control.json"), "{ended:?}");
+        ended
+    };
+    let answered = start(&another);
+    answered.expect(1, "cannot be used: what answers there does not answer as a store does (404)");
+    answered.expect(1, "AWS_ENDPOINT_URL");
+    // Neither a name nor TLS comes by waiting.
+    let tls = start(&another.replace("http://", "https://"));
+    tls.expect(4, "no connection within 5 seconds: ");
+    tls.expect(4, "InvalidContentType; check the endpoint (AWS_ENDPOINT_URL: http or https, host, port)");
+    start("http://nohost.invalid:9000").expect(4, "no connection within 5 seconds: ");
+}
+
+#[test]
 fn metrics_are_named_alike() {
     let home = Home::new();
     let serving = home.serve(&[]);
@@ -222,6 +258,15 @@ fn what_a_bucket_or_a_catalog_lacks_is_told_with_the_remedy() {
         home.run(&[&["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"], arguments].concat())
     };
     start(&["--bucket", "ftp://somewhere"]).expect(2, "s3://bucket/prefix");
+    let here = home.path().canonicalize().unwrap();
+    start(&["--bucket", "file://rel/x"]).expect(2, &format!("write file://{}/rel/x (", here.display()));
+    start(&["--bucket", "/tmp/b1"]).expect(2, "a folder is written file:///tmp/b1");
+    start(&["--bucket", "http://127.0.0.1:1/b"]).expect(2, "set AWS_ENDPOINT_URL=http://127.0.0.1:1 and write s3://b");
+    home.write("afile", "no folder");
+    start(&["--data-dir", "afile"])
+        .expect(1, "give --data-dir (log.dirs in a settings file) a folder that can be made");
+    let one = ["serve", "--listen", "127.0.0.1:9092", "--http", "127.0.0.1:9092"];
+    home.run(&one).expect(2, "need a port each");
     start(&["--catalog", "mysql://somewhere"]).expect(2, "sqlite://PATH");
     start(&["--catalog", "postgres://nobody@127.0.0.1:1/x"]).expect(4, "127.0.0.1:1");
     for no_file in ["sqlite:", "sqlite://"] {
@@ -235,10 +280,14 @@ fn what_a_bucket_or_a_catalog_lacks_is_told_with_the_remedy() {
 #[test]
 fn a_log_directory_that_is_offline_is_not_ready() {
     let mut scene = Scene::new(&[]);
-    scene.run(&["topics", "create", "orders"]).expect(0, "orders");
+    scene.run(&["topics", "create", "orders", "--partitions", "1"]).expect(0, "orders");
     assert!(scene.serving.get("/readyz").starts_with("HTTP/1.1 200"));
     std::fs::remove_dir_all(scene.home.path().join("tidelog-data/topics")).unwrap();
-    scene.with_input(&["produce", "orders", "--timeout", "2s"], "a line\n").expect(1, "KAFKA_STORAGE_ERROR");
+    scene.with_input(&["produce", "orders", "--timeout", "2s"], "a line\n").expect(
+        1,
+        "KAFKA_STORAGE_ERROR (56): the broker cannot write: its disk may be full, or failing, and its log says which; at least \
+         0 records were acknowledged before",
+    );
     scene.serving.until_log("log directory is offline");
     let answer = scene.serving.get("/readyz");
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("failed: the log directory is offline"), "{answer}");

@@ -151,6 +151,7 @@ fn a_line_that_is_too_long_is_named_with_the_setting() {
     let ended = scene.with_input(&["produce", "t"], &format!("short\n{}\nshort\n", "x".repeat(2_000)));
     ended.expect(1, "MESSAGE_TOO_LARGE");
     ended.expect(1, "larger than the topic's max.message.bytes. The longest line so far was line 2 with 2000 bytes");
+    ended.expect(1, "at least 0 records were acknowledged before");
 }
 
 #[test]
@@ -174,7 +175,9 @@ fn another_http_server_is_not_taken_for_a_broker() {
         assert!(!ended.err.contains("AccessDenied"), "{ended:?}");
     }
     serving.join().unwrap();
-    home.run(&["consume", "t", "-n", "-2"]).expect(2, "invalid value '-2' for '--count");
+    let negative = home.run(&["consume", "t", "-n", "-2"]);
+    negative.expect(2, "invalid value '-2' for '--count");
+    negative.expect(2, "a whole number of records, 0 or more");
     home.run(&["tier", "skip", "t:0", "--to", "-5"]).expect(2, "invalid value '-5' for '--to");
 }
 
@@ -185,6 +188,14 @@ fn nobody_there_is_told_with_the_remedy() {
     home.run(&["topics", "list", "-b", &free, "--timeout", "1s"]).expect(4, "tidelog serve");
     home.run(&["tier", "status", "--http", &free]).expect(4, "tidelog serve");
     home.run(&["topics", "list", "-b", "nowhere"]).expect(2, "HOST:PORT");
+    home.run(&["topics", "list", "-b", &format!("http://{free}")]).expect(2, "is not HOST:PORT");
+    let unknown = home.run(&["topics", "list", "-b", "nohost.invalid:9092"]);
+    unknown.expect(2, "--bootstrap-server: no Kafka broker answers at nohost.invalid:9092");
+    assert!(!unknown.err.contains("trying again"), "a name does not come by waiting: {unknown:?}");
+    home.run(&["topics", "list", "-b", &free, "--timeout", "1"]).expect(4, "tidelog serve");
+    // Nobody is asked for a bucket, or for its region.
+    let inspect = ["segments", "inspect", "nofile.parquet", "--http", &free];
+    home.run(&inspect).expect(3, "nofile.parquet: there is no such file here");
     home.run(&["tier", "status", "--http", "http://http://127.0.0.1:1"]).expect(2, "HOST:PORT");
 }
 

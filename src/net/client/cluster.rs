@@ -112,7 +112,11 @@ impl KafkaClient {
         for address in self.bootstrap.iter().chain(&known) {
             match self.connection(address).await {
                 Ok(connection) => return Ok(connection),
-                Err(error) => failed = failed.or(Some(error)),
+                // What may pass is what whoever asks should know of: then it is worth to ask again.
+                Err(error) => match &failed {
+                    None | Some(ClientError::UnknownHost { .. }) => failed = Some(error),
+                    Some(_) => {}
+                },
             }
         }
         Err(failed.unwrap_or(ClientError::BadAddress(String::new())))
@@ -140,5 +144,6 @@ pub(super) fn text(text: &str) -> StrBytes {
 }
 
 fn is_address(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && !host.contains(['/', ' ']) && port.parse::<u16>().is_ok())
 }

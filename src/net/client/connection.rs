@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::model::host_name;
 use crate::net::frame::{FrameError, FrameMemory, FrameReader};
 
 use super::error::ClientError;
@@ -60,7 +61,10 @@ impl ClientConnection {
     pub async fn open(address: &str, options: &ClientOptions, clock: &Arc<dyn Clock>) -> Result<Self, ClientError> {
         let unreachable = |reason: String| ClientError::Unreachable { address: address.to_owned(), reason };
         let stream = tokio::select! {
-            connected = TcpStream::connect(address) => connected.map_err(|error| unreachable(error.to_string()))?,
+            connected = TcpStream::connect(address) => connected.map_err(|error| match error.to_string() {
+                reason if host_name::is_unknown(&reason) => ClientError::UnknownHost { address: address.to_owned(), reason },
+                reason => unreachable(reason),
+            })?,
             () = clock.sleep(options.connect_timeout) => {
                 return Err(unreachable(format!("nothing within {} s", options.connect_timeout.as_secs_f32())));
             }
@@ -240,9 +244,11 @@ pub(super) fn api_name<R: Request>() -> &'static str {
 
 /// Brings every answer to whoever waits for it.
 async fn receive(mut reader: FrameReader<OwnedReadHalf>, waiting: Arc<Mutex<Waiting>>) {
+    let mut answered = false;
     let reason = loop {
         match reader.next().await {
             Ok(frame) => {
+                answered = true;
                 let Ok(id) = frame.clone().try_get_i32() else { break "it sent less than a header".to_owned() };
                 let waits = waiting.lock().answers.remove(&id);
                 // Nobody: then whoever asked has stopped waiting.
@@ -250,14 +256,14 @@ async fn receive(mut reader: FrameReader<OwnedReadHalf>, waiting: Arc<Mutex<Wait
                     let _ = waits.send(frame);
                 }
             }
-            Err(error) => break ended(&error),
+            Err(error) => break ended(&error, answered),
         }
     };
     close(&waiting, reason);
 }
 
 /// Why no answer comes any more. What is read as a length says who answers where no Kafka does.
-fn ended(error: &FrameError) -> String {
+fn ended(error: &FrameError, answered: bool) -> String {
     let head = match error {
         FrameError::TooLarge { length, .. } => u32::try_from(*length).unwrap_or_default().to_be_bytes(),
         _ => [0; 4],
@@ -267,6 +273,9 @@ fn ended(error: &FrameError) -> String {
             "it speaks HTTP: this is no Kafka port (a broker's --http goes elsewhere)".to_owned()
         }
         [0x15, 0x03, ..] => "it speaks TLS, and this client does not".to_owned(),
+        _ if !answered && matches!(error, FrameError::TooLarge { .. } | FrameError::Negative(_)) => {
+            format!("what it says first is no answer of Kafka's ({error}): is that a Kafka port?")
+        }
         _ => error.to_string(),
     }
 }

@@ -87,6 +87,14 @@ pub enum ClientError {
         /// Why.
         reason: String,
     },
+    /// No host has that name.
+    #[error("no Kafka broker answers at {address}: {reason}")]
+    UnknownHost {
+        /// Where.
+        address: String,
+        /// In the system's words.
+        reason: String,
+    },
     /// An answer did not come in time.
     #[error("{address} did not answer {api} within {} s", .after.as_secs_f32())]
     TimedOut {
@@ -154,7 +162,12 @@ impl ClientError {
     /// Whether asking again, after looking who leads, may help.
     pub fn is_retriable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Closed { .. } | Self::NoLeader { .. } => true,
+            // The name of a broker that starts again may be gone for a while.
+            Self::UnknownHost { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Closed { .. }
+            | Self::NoLeader { .. } => true,
             Self::Refused(error) => error.is_retriable(),
             Self::BadAddress(_) | Self::Unsupported { .. } | Self::Undecodable { .. } | Self::Unencodable { .. } => {
                 false

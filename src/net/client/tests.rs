@@ -175,7 +175,38 @@ async fn a_frame_over_the_bound_ends_the_connection() {
     };
     let (_link, answer) = tokio::join!(serving, asking);
     let error = answer.unwrap_err().to_string();
-    assert!(error.contains("over the bound"), "{error}");
+    assert!(error.contains("over the bound") && !error.contains("Kafka port"), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_says_something_else_first_is_asked_for_its_port() {
+    for first in [b"E\0\0\0".as_slice(), &[0xff; 4]] {
+        let peer = Peer::listen().await;
+        let serving = async {
+            let mut link = peer.accept().await;
+            link.asked().await;
+            link.stream.write_all(first).await.unwrap();
+            link
+        };
+        let clock = SystemClock::shared();
+        let (opened, _link) = tokio::join!(open(&peer, &clock), serving);
+        let error = opened.unwrap_err().to_string();
+        assert!(error.contains("is that a Kafka port?"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_told_from_a_port_that_nobody_has() {
+    let connect = async |bootstrap: &str| {
+        KafkaClient::connect(bootstrap, ClientOptions::default(), SystemClock::shared()).await.unwrap_err()
+    };
+    for no_address in ["http://127.0.0.1:9092", "127.0.0.1:x", "a b:1"] {
+        assert!(matches!(connect(no_address).await, ClientError::BadAddress(_)), "{no_address}");
+    }
+    // Whoever may come is waited for, in whichever order they are named.
+    for both in ["nohost.invalid:1,127.0.0.1:1", "127.0.0.1:1,nohost.invalid:1"] {
+        assert!(matches!(connect(both).await, ClientError::Unreachable { .. }), "{both}");
+    }
 }
 
 #[test]
