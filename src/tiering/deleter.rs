@@ -153,8 +153,7 @@ impl Tiers {
 
     async fn remove_page(&self, rows: Vec<SegmentRow>, now_ms: i64, round: &mut Round) -> Result<(), StorageError> {
         let may_go = |id: Ulid| round.probe == Some(id) || !self.refused_removals.waits(id, now_ms);
-        let (due, later): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| self.is_due(row, now_ms) && may_go(row.head.id));
+        let (due, later): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| self.is_due(row) && may_go(row.head.id));
         round.removed.waiting += later.len();
         if due.is_empty() || !self.is_ours(due.len(), round).await {
             return Ok(());
@@ -245,7 +244,7 @@ impl Tiers {
     }
 
     /// Whether a row's time has come: at once for what never was part of the log, else when nobody can read it any more.
-    fn is_due(&self, row: &SegmentRow, now_ms: i64) -> bool {
+    fn is_due(&self, row: &SegmentRow) -> bool {
         if self.is_writing(row.head.id) {
             return false;
         }
@@ -259,7 +258,12 @@ impl Tiers {
             }
             None => i64::try_from(GRACE_WITHOUT_TOPIC.min(self.options.orphan_grace).as_millis()).unwrap_or(i64::MAX),
         };
-        now_ms.saturating_sub(row.changed_at_ms) >= grace_ms
+        self.age_ms(row) >= grace_ms
+    }
+
+    /// How long ago a row was written or given up.
+    pub(super) fn age_ms(&self, row: &SegmentRow) -> i64 {
+        self.ages.age_ms(row.head.id, row.changed_at_ms, self.clock())
     }
 
     async fn remove_object(&self, row: &SegmentRow, deleted: Option<&TopicRow>) -> Result<(), RemoveError> {
@@ -294,6 +298,7 @@ impl Tiers {
 
     async fn remove_row(&self, row: &SegmentRow) -> Result<(), RemoveError> {
         self.catalog().remove_segment_row(row.head.id).await?;
+        self.ages.forget(row.head.id);
         self.damages.note_removed(row.head.id, row.head.object_key.as_str());
         self.options.steps.reached(Step::RowGone).await;
         Ok(())

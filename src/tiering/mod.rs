@@ -16,6 +16,7 @@ pub mod router;
 pub mod tiered_log;
 pub mod tiers;
 
+mod ages;
 mod backoff;
 mod pressure;
 mod skip;

@@ -40,10 +40,9 @@ impl Tiers {
     /// One round over the rows that say WRITING and that nobody writes.
     pub async fn sweep(self: &Arc<Self>) -> Result<Swept, StorageError> {
         let grace_ms = i64::try_from(self.options.orphan_grace.as_millis()).unwrap_or(i64::MAX);
-        let until_ms = self.clock().now_ms().saturating_sub(grace_ms);
         let mut swept = Swept::default();
-        for row in self.catalog().segments_in_state(SegmentState::Writing, until_ms, ROWS_MAX).await? {
-            if self.is_writing(row.head.id) {
+        for row in self.catalog().segments_in_state(SegmentState::Writing, i64::MAX, ROWS_MAX).await? {
+            if self.is_writing(row.head.id) || self.age_ms(&row) < grace_ms {
                 continue;
             }
             // Not led here: whoever leads it sweeps it.

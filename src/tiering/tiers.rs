@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::model::{TopicId, TopicPartition};
 use crate::object_storage::Bucket;
 
+use super::ages::Ages;
 use super::cluster_file::{self, BucketRefused};
 use super::control::ControlFileError;
 use super::control::floor_files::FloorFiles;
@@ -90,6 +91,7 @@ pub struct Tiers {
     pub(super) damages: Damages,
     pub(super) read_failures: ReadFailures,
     pub(super) refused_removals: RefusedRemovals,
+    pub(super) ages: Ages,
     pub(super) uploads: Arc<UploadQueue>,
     /// Objects that this process is writing: whoever writes one ends it.
     active: Mutex<HashSet<Ulid>>,
@@ -110,6 +112,7 @@ impl Tiers {
             damages: Damages::new(Arc::clone(&parts.clock)),
             read_failures: ReadFailures::default(),
             refused_removals: RefusedRemovals::default(),
+            ages: Ages::default(),
             threads,
             topic_files: TopicFiles::default(),
             floor_files: FloorFiles::default(),

@@ -128,6 +128,10 @@ impl TieredLog {
                 tracing::info!(topic = %self.topic(), partition = self.tp().partition, "uploads end: not led here any more");
                 self.retire();
             }
+            // Retention, or somebody who deletes records, was faster: nobody needs the range any more.
+            Err(error) if self.view().log_start > base => {
+                tracing::debug!(%error, topic = %self.topic(), partition = self.tp().partition, base = base.get(), "the log start has moved over what was uploaded");
+            }
             Err(error) => {
                 metrics::copy_failed();
                 self.tell_failure(base, &error);

@@ -250,11 +250,23 @@ async fn the_self_test_leaves_nothing_and_names_what_is_missing() {
         (Operation::AbortUpload, ErrorKind::Unsupported, "aborting"),
         (Operation::Delete, ErrorKind::Invalid, "deleting"),
     ] {
-        stage.plan.add(Fault::new(Effect::Fail(kind)).on(operation).below("_tidelog/self-test/").times(1));
+        stage.plan.add(Fault::new(Effect::Fail(kind)).on(operation).below("_tidelog/self-test/"));
         let error = stage.bucket.self_test().await.unwrap_err();
         assert!(error.to_string().contains(word), "{operation}: {error}");
         stage.plan.clear();
     }
+}
+
+#[tokio::test]
+async fn one_odd_answer_refuses_no_bucket() {
+    let stage = stage();
+    for kind in [ErrorKind::NotFound, ErrorKind::Invalid] {
+        stage.plan.add(Fault::new(Effect::Fail(kind)).on(Operation::FinishUpload).times(1));
+        assert_eq!(stage.bucket.self_test().await.unwrap().warnings, [""; 0]);
+        stage.plan.add(Fault::new(Effect::Fail(kind)).on(Operation::FinishUpload).times(2));
+        stage.bucket.self_test().await.unwrap_err();
+    }
+    assert_eq!(stage.plan.met(), 6);
 }
 
 #[tokio::test]

@@ -108,6 +108,27 @@ async fn an_upload_may_be_cut_off_between_any_two_steps() {
 }
 
 #[tokio::test]
+async fn what_was_begun_or_given_up_while_the_clock_ran_ahead_goes_once_it_is_right() {
+    const MONTH_MS: i64 = 30 * 24 * 3_600_000;
+    let (mut stage, stop) = stage_with(Step::UploadNoted).await;
+    stage.segment();
+    stage.segment();
+    let expected = stage.read(0).await;
+    stage.clock.advance(MONTH_MS);
+    assert!(stop.until(Box::pin(stage.log.upload_next())).await);
+    stage.restart().await;
+    stage.clock.advance(-MONTH_MS);
+    is_sound(&stage, &expected, 2).await;
+
+    stage.clock.advance(MONTH_MS);
+    stage.log.advance_log_start(Offset::new(30)).await.unwrap();
+    stage.clock.advance(-MONTH_MS);
+    let removed = stage.tiers.remove_deleted().await.unwrap();
+    assert_eq!((removed.rows, removed.waiting), (1, 0));
+    stage.tiers.close().await;
+}
+
+#[tokio::test]
 async fn the_end_of_a_failed_upload_may_be_cut_off_too() {
     for at in [Step::GivenUp, Step::Ended] {
         let (mut stage, stop) = stage_with(at).await;
