@@ -118,7 +118,7 @@ impl Bucket {
     pub async fn self_test(&self) -> Result<SelfTestReport, SelfTestError> {
         match self.test_once(1).await {
             // One odd answer on the way is no bucket that cannot do it.
-            Err(Failed { source, .. }) if source.as_ref().is_none_or(|error| is_odd(error.kind())) => {
+            Err(Failed { source, .. }) if source.as_ref().is_some_and(|error| is_odd(error.kind())) => {
                 self.test_once(2).await
             }
             tested => tested,
